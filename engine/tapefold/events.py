@@ -1,0 +1,224 @@
+"""The events: the only words the engine knows, and the words on disk.
+
+The log keeps an event for ever, so
+
+* an event is an array whose first element is its tag, the class's name in snake_case: a tag is never
+  renamed and never given twice;
+* a field keeps its place, its name and its meaning; a new one goes last and has a default;
+* an event says what happened, not when we heard of it: its record does. So the digest of a log is a
+  digest of meaning, and every way of running a session can agree on it;
+* an event holds no text of a library or of this version: reasons are words of ours.
+
+Prices and sizes are ints in their instrument's scale (`InstrumentListed`). A book event's levels are
+two blobs, one a side: msgpack of `[[prices], [sizes]]`. The same bytes are in the event, on disk and
+go into the book; `bids` and `asks` unpack them for people.
+"""
+
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tapefold.units import Nanos, Side
+
+Columns: TypeAlias = tuple[list[int], list[int]]
+"""Prices, and the size at each."""
+Scaled: TypeAlias = list[tuple[int, int]]
+"""Levels in an instrument's scale: price and size."""
+
+_pack = msgspec.msgpack.Encoder().encode
+unpack = msgspec.msgpack.Decoder(Columns).decode
+"""The columns of a packed side."""
+
+
+def pack(prices: list[int], sizes: list[int]) -> Raw:
+    """One side's levels as a blob."""
+    return Raw(_pack((prices, sizes)))
+
+
+NOTHING: Raw = pack([], [])
+"""A side without levels."""
+UNLISTED = -1
+"""The number of an instrument before the kernel has given it one."""
+
+
+def _tag(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+class Event(Struct, frozen=True, array_like=True, kw_only=True, gc=False, tag=_tag):
+    """What every event is. It has no fields, and never will: a base's fields would move all others."""
+
+
+class RunStarted(Event, frozen=True, kw_only=True):
+    """An engine began to write here: everything after it is this run's."""
+
+    run_id: str
+    seed: int
+    versions: dict[str, str]
+    """Of the engine that ran, by package; in a replay, those of the recording."""
+
+
+class InstrumentListed(Event, frozen=True, kw_only=True):
+    """An instrument has this number in this log, and these rules from here on.
+
+    Said again when its rules change, and when a number came that needs a finer scale. The scale is
+    not the tick: real books hold levels finer than today's tick and lot.
+    """
+
+    instrument: int
+    exchange: str
+    symbol: str
+    """BASE-QUOTE, or the native name where nobody said what is base and what is quote."""
+    native_symbol: str
+    price_digits: int
+    size_digits: int
+    base: str = ""
+    quote: str = ""
+    tick: Decimal = Decimal(0)
+    """The step of our orders' prices; 0 here and below: not said."""
+    lot: Decimal = Decimal(0)
+    size_min: Decimal = Decimal(0)
+    size_max: Decimal = Decimal(0)
+    notional_min: Decimal = Decimal(0)
+    source: Literal["exchange", "caller"] = "exchange"
+    """Who said so: the exchange's own list, or whoever runs the engine."""
+
+
+class _Sides:
+    """What people read of a book event: its sides, unpacked. No fields: those have their places."""
+
+    __slots__ = ()
+    packed_bids: Raw
+    packed_asks: Raw
+
+    @property
+    def bids(self) -> Scaled:
+        """The bids, as they came."""
+        return list(zip(*unpack(self.packed_bids), strict=True))
+
+    @property
+    def asks(self) -> Scaled:
+        """The asks, as they came."""
+        return list(zip(*unpack(self.packed_asks), strict=True))
+
+
+class BookSnapshot(_Sides, Event, frozen=True, kw_only=True):
+    """The whole book, as far down as was asked for."""
+
+    instrument: int
+    time_exchange: Nanos
+    sequence: int
+    packed_bids: Raw
+    packed_asks: Raw
+
+
+class BookDelta(_Sides, Event, frozen=True, kw_only=True):
+    """The levels that changed, each with its new size; zero removes it."""
+
+    instrument: int
+    time_exchange: Nanos
+    published_after: Nanos
+    first: int
+    """The first update id in it; 0 here and below: the exchange has none."""
+    previous: int
+    """The `sequence` of the delta before it."""
+    sequence: int
+    """The last update id in it."""
+    packed_bids: Raw
+    packed_asks: Raw
+
+
+class BookInvalidated(Event, frozen=True, kw_only=True):
+    """The book is not to be believed until its next snapshot."""
+
+    instrument: int
+    reason: Literal["gap", "crossed", "disconnected", "overrun", "checksum"]
+    expected: int = 0
+    """The update id that the next delta had to follow or to name."""
+    got: int = 0
+
+
+class Trade(Event, frozen=True, kw_only=True):
+    """Two orders of others met."""
+
+    instrument: int
+    time_exchange: Nanos
+    published_after: Nanos
+    """How much later, by the exchange's own clock, it was sent out; 0 where it does not say."""
+    trade_id: str
+    """Empty where the exchange gives none."""
+    price: int
+    size: int
+    taker: Side | Literal[""]
+    """The side that crossed the spread; empty where the exchange does not say."""
+
+
+class Quote(Event, frozen=True, kw_only=True):
+    """The best bid and ask, from a feed of its own."""
+
+    instrument: int
+    time_exchange: Nanos
+    published_after: Nanos
+    sequence: int
+    bid_price: int
+    bid_size: int
+    ask_price: int
+    ask_size: int
+
+
+class ConnectionOpened(Event, frozen=True, kw_only=True):
+    """A lane is up."""
+
+    lane: str
+
+
+class ConnectionClosed(Event, frozen=True, kw_only=True):
+    """A lane is down."""
+
+    lane: str
+    by: Literal["client", "exchange"]
+    code: int
+    """Of RFC 6455; 1006 where the connection was cut, or never came up."""
+    reason: str = ""
+
+
+class FrameRejected(Event, frozen=True, kw_only=True):
+    """A frame that could not be read, or said what cannot be."""
+
+    lane: str
+    reason: Literal["json", "schema", "number", "range", "instrument", "decoder"]
+    data: bytes
+    """Its first `REJECTED_MAX` bytes."""
+    size: int
+    """All of its bytes."""
+
+
+class RequestFailed(Event, frozen=True, kw_only=True):
+    """A request got no answer, or a refusal, or an answer without what was asked for."""
+
+    exchange: str
+    purpose: str
+    subject: str
+    status: int
+    """The HTTP status; 0 where there was no answer."""
+    reason: str = ""
+
+
+REJECTED_MAX = 4096
+"""Bytes of a rejected frame that the log keeps: enough to see what it was."""
+
+AnyEvent: TypeAlias = (
+    RunStarted
+    | InstrumentListed
+    | BookSnapshot
+    | BookDelta
+    | BookInvalidated
+    | Trade
+    | Quote
+    | ConnectionOpened
+    | ConnectionClosed
+    | FrameRejected
+    | RequestFailed
+)

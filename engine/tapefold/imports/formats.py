@@ -1,0 +1,84 @@
+"""The formats of captures that tapefold reads.
+
+hftbacktest   its collector's files: `LOCAL_TIME JSON`, a frame or a REST snapshot a line
+cryptofeed    its raw capture: REST answers, connections and frames, a file each or all in one
+"""
+
+import ast
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from tapefold.errors import CaptureError
+from tapefold.imports.capture import Captured, Format
+from tapefold.units import SECOND, Nanos
+
+_UNITS: Final = {19: 1, 16: 1_000, 13: 1_000_000, 10: 1_000_000_000}
+"""Nanoseconds in a stamp's unit, by its number of digits: of any year from 2001 to 2286."""
+
+
+def _hftbacktest(source: int, lines: Iterator[tuple[int, bytes]]) -> Iterator[Captured]:
+    """Frames have a `stream`; what has none but a `lastUpdateId` is an answer that came over REST."""
+    for number, line in lines:
+        stamp, _, data = line.rstrip(b"\r").partition(b" ")
+        if not line.strip():
+            continue
+        time = _stamp(stamp, number)
+        rest = b'"lastUpdateId"' in data[:4096] and b'"stream"' not in data[:4096]
+        yield Captured(time, "response" if rest else "recv", "", data, source)
+
+
+def _stamp(text: bytes, number: int) -> Nanos:
+    unit = _UNITS.get(len(text)) if text.isdigit() else None
+    if unit is None:
+        raise CaptureError(f"line {number} does not begin with a time: {text[:40]!r}")
+    return int(text) * unit
+
+
+def _cryptofeed(source: int, lines: Iterator[tuple[int, bytes]]) -> Iterator[Captured]:
+    """`URL <-> T` opens a connection, `URL -> T: BODY` is an answer, `T: TEXT` a received frame."""
+    for number, line in lines:
+        if line[:1].isdigit():
+            stamp, _, data = line.partition(b": ")
+            yield Captured(_seconds(stamp, number), "recv", "", _bytes(data), source)
+        elif line.startswith((b"ws://", b"wss://")):
+            url, arrow, stamp = line.partition(b" <-> ")
+            if arrow:  # else `URL <- T: TEXT`: the client spoke, which the kernel will do by itself
+                yield Captured(_seconds(stamp, number), "opened", url.decode(), b"", source)
+        elif line.startswith((b"http://", b"https://")):
+            url, _, rest = line.partition(b" -> ")
+            stamp, _, body = rest.partition(b": ")
+            yield Captured(_seconds(stamp, number), "response", url.decode(), _body(body), source)
+        elif line.strip() and not line.startswith(b"configuration: "):
+            raise CaptureError(f"line {number} is none of cryptofeed's: {line[:60]!r}")
+
+
+def _seconds(text: bytes, number: int) -> Nanos:
+    try:
+        time = int(Decimal(text.decode()) * SECOND)
+    except (InvalidOperation, ValueError, OverflowError) as error:
+        raise CaptureError(f"line {number} has no time: {text[:40]!r}") from error
+    if not 0 <= time < 2**62:
+        raise CaptureError(f"line {number} has a time out of all bounds: {text[:40]!r}")
+    return time
+
+
+def _bytes(data: bytes) -> bytes:
+    """A binary frame stands there as Python prints it."""
+    if data[:2] not in (b"b'", b'b"'):
+        return data
+    try:
+        value = ast.literal_eval(data.decode())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return data
+    return value if isinstance(value, bytes) else data
+
+
+def _body(data: bytes) -> bytes:
+    """Some exchanges' answers have their headers behind them."""
+    body, arrow, _ = data.rpartition(b" header: ")
+    return body if arrow else data
+
+
+HFTBACKTEST = Format(_hftbacktest, ("binance", "binance_futures"), joined=True)
+CRYPTOFEED = Format(_cryptofeed)

@@ -1,0 +1,183 @@
+"""The step: one frame or command in, events logged and folded, requests out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from tapefold.adapter import (
+    Adapter,
+    Command,
+    Declare,
+    Frame,
+    Outgoing,
+    Subscribe,
+    Unsubscribe,
+    WrongInstrument,
+)
+from tapefold.errors import AdapterError
+from tapefold.events import REJECTED_MAX, FrameRejected, InstrumentListed, RunStarted
+from tapefold.kernel.core import Core
+from tapefold.kernel.feed import Feed
+from tapefold.kernel.sync import BookSync
+from tapefold.log import Sink
+from tapefold.units import Nanos, TooLarge
+from tapefold.views import Views
+
+OK: Final = 200
+Reason: TypeAlias = Literal["json", "schema", "number", "range", "instrument", "decoder"]
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What one run of an engine is known by; a replay takes it from the session."""
+
+    run_id: str = ""
+    seed: int = 0
+    versions: dict[str, str] = {}
+
+
+class Kernel:
+    """An engine without the wire: the same in a live run, a replay, a scenario and a test."""
+
+    def __init__(
+        self, adapters: Mapping[str, Adapter], log: Sink, views: Views | None = None
+    ) -> None:
+        self.views = views or Views()
+        self._core = Core(log, self.views)
+        self.feeds = {name: Feed(adapter, self._core) for name, adapter in adapters.items()}
+        self._commit = log.commit
+        self._lanes: dict[str, Feed] = {}
+        self._steps: dict[str, Callable[[Frame], None]] = {
+            "recv": self._received,
+            "response": self._responded,
+            "failed": self._failed,
+            "opened": lambda frame: self._feed(frame.lane).opened(frame),
+            "close": lambda frame: self._feed(frame.lane).closed(frame),
+        }
+
+    def start(self, time: Nanos, run: Run) -> None:
+        """Say who writes from here on."""
+        versions = dict(sorted(run.versions.items()))
+        self._core.append(time, RunStarted(run_id=run.run_id, seed=run.seed, versions=versions))
+        self._commit()
+
+    def step(self, frame: Frame) -> Sequence[Outgoing]:
+        """Take *frame* in, whole; what it calls for may leave once the log is durable to its head."""
+        due = self._core.due
+        if due is not None and due <= frame.time:
+            self._core.fire(frame.time)
+        self._steps[frame.kind](frame)
+        self._commit()
+        return self._out()
+
+    def command(self, time: Nanos, command: Command) -> Sequence[Outgoing]:
+        """Do as the caller says. Raises `AdapterError` for an exchange that this kernel does not have."""
+        self._core.fire(time)
+        match command:
+            case Declare():
+                self._feed(command.exchange).declare(time, command)
+            case Subscribe():
+                self._feed(command.exchange).subscribe(time, command)
+            case Unsubscribe():
+                self._feed(command.lane).unsubscribe(time, command.lane)
+        self._commit()
+        return self._out()
+
+    def tick(self, now: Nanos) -> Sequence[Outgoing]:
+        """It is *now*: fire what is due."""
+        self._core.fire(now)
+        self._commit()
+        return self._out()
+
+    def sync(self, row: InstrumentListed) -> BookSync:
+        """Where an instrument's book is in its synchronisation."""
+        return self.feeds[row.exchange].syncs[row.instrument]
+
+    @property
+    def due(self) -> Nanos | None:
+        """When the wire should say what time it is, at the latest."""
+        return self._core.due
+
+    @property
+    def skipped(self) -> int:
+        """Frames that were read and that nobody uses."""
+        return self._core.skipped
+
+    def _out(self) -> Sequence[Outgoing]:
+        if not self._core.out:
+            return ()
+        out, self._core.out = self._core.out, []
+        return out
+
+    def _feed(self, lane: str) -> Feed:
+        """Of a lane, or of an exchange's own name."""
+        exchange = lane.partition("/")[0]
+        try:
+            feed = self._lanes[lane] = self.feeds[exchange]
+        except KeyError:
+            raise AdapterError(
+                f"this engine was not opened with the exchange {exchange!r}"
+            ) from None
+        return feed
+
+    def _received(self, frame: Frame) -> None:
+        feed = self._lanes.get(frame.lane) or self._feed(frame.lane)
+        if self._take_in(feed, frame) == 0:
+            self._core.skipped += 1
+
+    def _responded(self, frame: Frame) -> None:
+        request = frame.request
+        assert request is not None, "a response answers a request"
+        feed = self._feed(frame.lane)
+        feed.answered(request)
+        if frame.status == OK:
+            feed.got(frame.time, request, readable=self._take_in(feed, frame) is not None)
+        else:
+            feed.in_vain(frame)
+
+    def _failed(self, frame: Frame) -> None:
+        assert frame.request is not None, "what failed was a request"
+        feed = self._feed(frame.lane)
+        feed.answered(frame.request)
+        feed.in_vain(frame)
+
+    def _take_in(self, feed: Feed, frame: Frame) -> int | None:
+        """Decode, log and fold: how many events it gave, or None for a frame that was rejected."""
+        time, append, special = frame.time, self._core.append, feed.special
+        try:
+            events = feed.adapter.decode(frame, feed.known)
+        except Exception as error:  # whatever an adapter raises is about this frame and no other
+            append(time, _rejected(frame, _why(error)))
+            return None
+        for event in events:
+            handle = special.get(type(event))
+            if handle is None:
+                append(time, event)
+                continue
+            try:
+                handle(time, event)
+            except TooLarge:
+                append(time, _rejected(frame, "range"))
+                return None
+        return len(events)
+
+
+def _rejected(frame: Frame, reason: Reason) -> FrameRejected:
+    return FrameRejected(
+        lane=frame.lane, reason=reason, data=frame.data[:REJECTED_MAX], size=len(frame.data)
+    )
+
+
+def _why(error: Exception) -> Reason:
+    """One of our words: a library's text may change with its version, and with it the digest."""
+    return next((word for kind, word in _WORDS if isinstance(error, kind)), "decoder")
+
+
+_WORDS: tuple[tuple[type[Exception], Reason], ...] = (
+    (msgspec.ValidationError, "schema"),
+    (msgspec.DecodeError, "json"),
+    (RecursionError, "json"),
+    (TooLarge, "range"),
+    (WrongInstrument, "instrument"),
+    (ValueError, "number"),
+)

@@ -1,0 +1,13 @@
+"""The log: every event, in the order we learned of it, for ever.
+
+segment.py   what a stored row holds, and the chain of digests over them
+store.py     eventsourcing's recorder, its file, and the lock that one engine holds
+writer.py    the one thread that writes
+reader.py    reading, positions, digests, verifying
+log.py       appending
+"""
+
+from tapefold.log.log import LOG_PENDING_MAX, Log, Sink, open_log
+from tapefold.log.reader import LogReader, Record, read_log
+
+__all__ = ["LOG_PENDING_MAX", "Log", "LogReader", "Record", "Sink", "open_log", "read_log"]

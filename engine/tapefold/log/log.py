@@ -1,0 +1,221 @@
+"""Appending: positions at once, durability soon after.
+
+A step's events are encoded where they are appended, and handed to the writer in one piece at the
+step's end, once a block is full or `flush` asks for it; so a step is stored whole or not at all.
+"""
+
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+import trio
+
+from tapefold.errors import LogError
+from tapefold.events import AnyEvent
+from tapefold.log.reader import LogReader, Record, records
+from tapefold.log.segment import BLOCK, START, encoder, link, to_row
+from tapefold.log.store import POSITION_MAX, Lock, Rows, in_file, in_memory
+from tapefold.log.writer import InlineWriter, ThreadWriter
+from tapefold.units import Nanos
+
+LOG_PENDING_MAX: Final = 1 << 16
+"""Unwritten events from which on whoever reads frames should wait: about 5 MB."""
+
+
+class Sink(Protocol):
+    """What the kernel needs of a log."""
+
+    head: int
+
+    def append(self, time: Nanos, event: AnyEvent) -> None:
+        """Take one event in."""
+        ...
+
+    def commit(self) -> None:
+        """A step is whole."""
+        ...
+
+    def digest(self) -> str:
+        """Of every event up to the head, as hex."""
+        ...
+
+
+class _Piece(NamedTuple):
+    """Events that were cut off to be one segment; it may not be stored yet."""
+
+    first: int
+    chain: bytes
+    times: list[Nanos]
+    body: bytes
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.times) - 1
+
+
+class Log:
+    """An append-only log with one writer. `head` is its last position, `durable` the last stored one.
+
+    Without rows it only counts, hashes and forgets: enough to prove a replay by its digest.
+    """
+
+    def __init__(self, rows: Rows | None = None, *, lock: Lock | None = None) -> None:
+        self._rows, self._lock = rows, lock
+        self.head, self._chain, body = LogReader(rows).tail() if rows else (0, START, b"")
+        self._body, self._cut = bytearray(body), len(body)
+        self._times: list[Nanos] = []
+        self._ready: list[_Piece] = []
+        self._unstored: deque[_Piece] = deque()
+        self._writer: InlineWriter | ThreadWriter | None = None
+        if rows:
+            self._writer = (ThreadWriter if lock else InlineWriter)(rows, self.head)
+        self._encode_into = encoder.encode_into
+        self._followers = trio.lowlevel.ParkingLot()
+        self._closed = False
+
+    # Writing
+
+    def append(self, time: Nanos, event: AnyEvent) -> None:
+        """Take one event in; its position is then `head`."""
+        self._encode_into(event, self._body, -1)
+        self.head += 1
+        if self._rows is not None:
+            self._times.append(time)
+        if not self.head % BLOCK:
+            self._turn()
+
+    def commit(self) -> None:
+        """A step is whole: hand it over if a block is full, and wake whoever follows."""
+        if self._ready:
+            self.flush()
+        if self._followers:
+            self._followers.unpark_all()
+
+    def flush(self) -> None:
+        """Hand over everything, to be durable soon. Raises `Fenced` or, too far behind, `LogFull`."""
+        self._cut_off()
+        if not self._ready or self._writer is None:
+            return
+        if self._writer.failure and self.crowded:
+            raise self._writer.failure
+        rows = [
+            (piece.first, to_row(piece.chain, piece.times, piece.body)) for piece in self._ready
+        ]
+        last = self._ready[-1].last
+        self._ready.clear()
+        self._writer.put((last, rows))
+
+    def sync(self) -> None:
+        """Come back when everything is durable. Raises `LogFull` or `Fenced` where it cannot be."""
+        self.flush()
+        if self._writer:
+            self._writer.sync()
+
+    def close(self) -> None:
+        """Write the rest, let go of the file, and end every `follow`. Raises as `sync` does."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.flush()
+        finally:
+            self._followers.unpark_all()
+            try:
+                if self._writer:
+                    self._writer.close()
+            finally:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        if self._lock and self._rows:
+            self._rows.close()
+            self._lock.release()
+
+    @property
+    def durable(self) -> int:
+        """The last position that no crash can take back. What keeps nothing has nothing to wait for."""
+        return self._writer.durable if isinstance(self._writer, ThreadWriter) else self.head
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much is unwritten that whoever reads frames should `sync` before the next one."""
+        return self.head - self.durable > LOG_PENDING_MAX
+
+    def _turn(self) -> None:
+        self._cut_off()
+        self._chain = link(self._chain, self._body)
+        self._body.clear()
+        self._cut = 0
+
+    def _cut_off(self) -> None:
+        """Make a piece of what came since the last one."""
+        if not self._times:
+            return
+        first = self.head - len(self._times) + 1
+        piece = _Piece(first, self._chain, self._times, bytes(self._body[self._cut :]))
+        self._times, self._cut = [], len(self._body)
+        self._ready.append(piece)
+        while self._unstored and self._writer and self._unstored[0].last <= self._writer.durable:
+            self._unstored.popleft()
+        self._unstored.append(piece)
+
+    # Reading
+
+    def read(self, after: int = 0, until: int = POSITION_MAX) -> Iterator[Record]:
+        """Every record past *after*, up to *until* and with it, stored or not."""
+        if self._rows is None or self._writer is None:
+            raise LogError("this log keeps nothing: it was opened to be hashed alone")
+        stored = self._writer.durable
+        unstored = [*self._unstored, self._open_piece()]
+        yield from LogReader(self._rows).read(after, min(until, stored))
+        for piece in unstored:
+            if piece.times and piece.last > max(stored, after):
+                yield from records(piece.first, piece.times, piece.body, max(stored, after), until)
+
+    async def follow(self, after: int = 0) -> AsyncGenerator[Record]:
+        """Every record past *after*, and then each as it is appended; ends when the log is closed.
+
+        A follower is a cursor: it holds up nobody, and one that is slow reads more at a time.
+        """
+        while True:
+            await trio.lowlevel.checkpoint()
+            for record in self.read(after):
+                yield record
+                after = record.position
+            if after >= self.head:
+                if self._closed:
+                    return
+                await self._followers.park()
+
+    def digest(self) -> str:
+        """Of every event up to the head, stored or not, as hex."""
+        return (link(self._chain, self._body) if self._body else self._chain).hex()
+
+    def _open_piece(self) -> _Piece:
+        """What was appended since the last piece was cut off."""
+        first = self.head - len(self._times) + 1
+        return _Piece(first, self._chain, list(self._times), bytes(self._body[self._cut :]))
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_log(path: Path | None = None) -> Log:
+    """A log file to write to, made where there is none; in memory without a path.
+
+    Raises `LogLocked` where another engine has it, `LogError` where it is no log or is damaged.
+    """
+    if path is None:
+        return Log(in_memory())
+    if not path.parent.is_dir():
+        raise LogError(f"{path} cannot be made: there is no folder {path.parent}")
+    lock = Lock(path)
+    try:
+        return Log(in_file(path, write=True), lock=lock)
+    except BaseException:
+        lock.release()
+        raise

@@ -1,0 +1,95 @@
+"""Segments: what a stored row holds, and the chain of digests over them.
+
+A segment is up to 256 events, stored at the position of its first. No segment crosses a multiple of
+256, so whatever the flushes were, a *block* of 256 positions is a whole number of rows. The digest
+is a chain over blocks, `chain = sha256(chain + the block's event bytes)`: it does not know where
+segments end, it can be taken up again from any block with 32 bytes, and a difference is found by
+comparing the chains that segments carry.
+"""
+
+import zlib
+from hashlib import sha256
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+
+from tapefold.errors import LogError
+from tapefold.events import AnyEvent
+from tapefold.units import Nanos
+
+BLOCK: Final = 256
+"""Positions in a block: 15 kB of events, which take 10 us to hash."""
+FORMAT: Final = 1
+"""Of a stored row. A newer one is refused."""
+START: Final = bytes(32)
+"""The chain before the first block."""
+
+
+class Segment(msgspec.Struct, array_like=True, frozen=True):
+    """A row's state."""
+
+    format: int
+    chain: bytes
+    """The digest up to the start of this segment's block."""
+    times: list[int]
+    """When each event's frame came: the first in nanoseconds since 1970, then differences."""
+    events: bytes
+    """The events, one msgpack array after another."""
+    crc: int
+    """CRC-32 of `events`: a damaged row is known as one."""
+
+
+encoder = msgspec.msgpack.Encoder(order="deterministic")
+"""Of events: one encoding for one event, whatever the process."""
+_state = msgspec.msgpack.Encoder().encode
+_segment = msgspec.msgpack.Decoder(Segment).decode
+_events = msgspec.msgpack.Decoder(list[AnyEvent]).decode
+
+
+def to_row(chain: bytes, times: list[Nanos], events: bytes) -> bytes:
+    """A row's state, from what was appended."""
+    gaps = [times[0], *(b - a for a, b in pairwise(times))]
+    return _state(Segment(FORMAT, chain, gaps, events, zlib.crc32(events)))
+
+
+def from_row(state: bytes, position: int) -> Segment:
+    """A row's state, checked. Raises `LogError`."""
+    try:
+        segment = _segment(state)
+    except msgspec.DecodeError as error:
+        raise LogError(f"the log's segment at position {position} cannot be read") from error
+    if segment.format > FORMAT:
+        raise LogError(
+            f"the log is of a newer tapefold (format {segment.format}, this one reads {FORMAT}): upgrade"
+        )
+    if zlib.crc32(segment.events) != segment.crc:
+        raise LogError(
+            f"the log's segment at position {position} is damaged (its checksum differs)"
+        )
+    return segment
+
+
+def events_of(segment: Segment, position: int) -> list[AnyEvent]:
+    """A segment's events. Raises `LogError` for a word that this version does not know."""
+    return decode(segment.events, len(segment.times), position)
+
+
+def decode(body: bytes, count: int, position: int) -> list[AnyEvent]:
+    """*count* events from their bytes; *position* is of the first, for the error."""
+    try:
+        return _events(_header(count) + body)
+    except msgspec.DecodeError as error:
+        raise LogError(
+            f"the log has an event that this tapefold does not know, from position {position} on: upgrade"
+        ) from error
+
+
+def _header(count: int) -> bytes:
+    """What msgpack puts before an array of so many."""
+    return bytes((0x90 | count,)) if count < 16 else b"\xdc" + count.to_bytes(2, "big")
+
+
+def link(chain: bytes, block: bytes | bytearray) -> bytes:
+    """The chain after one more block."""
+    return sha256(chain + block).digest()

@@ -1,0 +1,133 @@
+"""Where rows live: eventsourcing's recorder in a SQLite file or in memory, and the lock on the file.
+
+Only the recorder of that library is used: a `StoredEvent` is a row, its `originator_id` the log's
+name, its `originator_version` the position of the segment's first event.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from eventsourcing.persistence import ApplicationRecorder, PersistenceError, StoredEvent
+from eventsourcing.popo import POPOApplicationRecorder
+from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
+
+from tapefold.errors import LogError, LogLocked, Refused
+
+NAME: Final = "tapefold"
+TOPIC: Final = "segment"
+PAGE: Final = 64
+"""Rows read at a time: 1 MB."""
+POSITION_MAX: Final = 2**62
+
+try:
+    import fcntl
+except ImportError:  # Windows: the fence behind the lock still holds
+    fcntl = None  # type: ignore[assignment]
+
+
+class Rows:
+    """The rows of one log."""
+
+    def __init__(self, recorder: ApplicationRecorder, where: str = "the log in memory") -> None:
+        self._recorder, self.where = recorder, where
+
+    def insert(self, rows: list[tuple[int, bytes]]) -> None:
+        """Store *rows*, position and state each, in one transaction: all of them or none."""
+        self._recorder.insert_events(
+            [StoredEvent(NAME, position, TOPIC, state) for position, state in rows]
+        )
+
+    def last(self) -> int:
+        """The position of the newest row's first event; 0 where there is none."""
+        rows = self._select(desc=True, limit=1)
+        return rows[0].originator_version if rows else 0
+
+    def read(self, first: int, until: int = POSITION_MAX) -> Iterator[tuple[int, bytes]]:
+        """Rows that begin at *first* or after it, up to *until*. One is read before a page is."""
+        gt, limit = first - 1, 1
+        while rows := self._select(gt=gt, lte=until, limit=limit):
+            for row in rows:
+                yield row.originator_version, row.state
+            gt, limit = rows[-1].originator_version, PAGE
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if isinstance(self._recorder, SQLiteApplicationRecorder):
+            self._recorder.datastore.close()
+
+    def _select(
+        self, *, gt: int | None = None, lte: int | None = None, desc: bool = False, limit: int
+    ) -> list[StoredEvent]:
+        try:
+            return list(self._recorder.select_events(NAME, gt=gt, lte=lte, desc=desc, limit=limit))
+        except (PersistenceError, sqlite3.Error) as error:
+            raise LogError(f"{self.where} cannot be read: {error}") from error
+
+
+def in_memory() -> Rows:
+    """Rows that go when the process goes."""
+    return Rows(POPOApplicationRecorder())
+
+
+def in_file(path: Path, *, write: bool) -> Rows:
+    """The rows of a file; it is made where *write* says so, readable by its owner alone.
+
+    Raises `LogError` where the file is something else, `Refused` where it cannot be opened.
+    """
+    try:
+        if write and not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        _check(path)
+        name = str(path.absolute()) if write else f"file:{quote(str(path.absolute()))}?mode=ro"
+        recorder = SQLiteApplicationRecorder(SQLiteDatastore(name, originator_id_type="text"))
+        if write:
+            recorder.create_table()
+    except OSError as error:
+        raise Refused(f"{path} cannot be opened: {error.strerror}") from error
+    except (PersistenceError, sqlite3.Error) as error:
+        raise LogError(f"{path} cannot be opened as a log: {error}") from error
+    return Rows(recorder, str(path))
+
+
+def _check(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(16)
+    if head and head != b"SQLite format 3\0":
+        raise LogError(f"{path} is not a log: it is no SQLite file")
+    with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as db:
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    if tables and "stored_events" not in tables:
+        raise LogError(f"{path} is not a log: it is a SQLite file of something else")
+
+
+class Lock:
+    """One engine at a time may write to a file. The operating system lets go of it at any death."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".lock")
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Refused(f"{self._path} cannot be opened: {error.strerror}") from error
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(self._file, 20).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._file)
+            raise LogLocked(
+                f"{path} is open in another engine (process {holder}): stop that one, or give this one "
+                "a log of its own"
+            ) from error
+        os.ftruncate(self._file, 0)
+        os.write(self._file, b"%d\n" % os.getpid())
+
+    def release(self) -> None:
+        """Let the next one in."""
+        os.close(self._file)

@@ -1,0 +1,40 @@
+"""Two pieces of JSON side by side, for people: which fields differ, and how."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+
+def flatten(data: bytes) -> dict[str, str]:
+    """JSON as `path -> value`; text that is no JSON is one value."""
+    try:
+        value: Any = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        value = data.decode(errors="replace")
+    return dict(_leaves(value, ""))
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and value:
+        for number, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{number}]")
+    else:
+        yield path or "all", msgspec.json.encode(value).decode()
+
+
+def difference(asked: bytes, recorded: bytes) -> list[str]:
+    """A line for each field: `≠` differs, `+` was only asked, `-` was only recorded."""
+    ours, theirs = flatten(asked), flatten(recorded)
+    lines: list[str] = []
+    for path in sorted({*ours, *theirs}):
+        if path not in theirs:
+            lines.append(f"+ {path}: {ours[path]}")
+        elif path not in ours:
+            lines.append(f"- {path}: {theirs[path]}")
+        elif ours[path] != theirs[path]:
+            lines.append(f"≠ {path}: asked {ours[path]}, recorded {theirs[path]}")
+    return lines

@@ -1,0 +1,158 @@
+"""Playing a session: each of its lines into the kernel, and what the kernel asks into the ledger."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tapefold.adapter import Adapter, Frame, Outgoing, load_adapter
+from tapefold.errors import AdapterError, Mismatch
+from tapefold.kernel import Kernel, Run
+from tapefold.log import Log, Sink
+from tapefold.replay.ledger import Ledger
+from tapefold.session import Digests, Line, Session
+from tapefold.session.cassette import Cassette
+from tapefold.session.tape import (
+    frame_data,
+    read_answered,
+    read_closed,
+    read_command,
+    read_failed,
+)
+from tapefold.units import Nanos
+
+
+class Replay:
+    """One replay of one session. `play` it to its end, and compare what came out.
+
+    The kernel is the one of a live run; only its frames come from a tape, with the stamps that they
+    had. Nothing is ever reordered.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        log: Sink | None = None,
+        adapters: Mapping[str, Adapter] | None = None,
+    ) -> None:
+        meta = session.meta
+        self.session = session
+        self.log: Sink = Log() if log is None else log
+        made = adapters or {exchange: load_adapter(exchange) for exchange in meta.exchanges}
+        self.kernel = Kernel(made, self.log)
+        self.views = self.kernel.views
+        self.lines = self.frames = 0
+        self.ended = False
+        self.time: Nanos = meta.started_ns
+        self._ledger = Ledger()
+        self._rest = session.lines()
+        self._next: Line | None = None
+        self._up: set[str] = set()
+        self._cassette: Cassette | None = None
+        self.kernel.start(meta.started_ns, Run(meta.run_id, meta.seed, meta.versions))
+
+    def play(
+        self, lines_max: int, *, time_max: Nanos | None = None, head_max: int | None = None
+    ) -> bool:
+        """Take in up to so many lines; False once there is no more to play.
+
+        Stops before the first line that is later than *time_max* (nanoseconds since 1970), and after
+        the first one that brings the log's head to *head_max*. Raises `SessionError` and `Mismatch`.
+        """
+        start = self.session.meta.started_ns
+        for _ in range(lines_max):
+            line = self._next or next(self._rest, None)
+            if line is None:
+                self._end()
+                return False
+            if time_max is not None and start + line.at > time_max:
+                self._next = line
+                return True
+            self._next = None
+            self.lines += 1
+            self.time = start + line.at
+            self._take(line)
+            if head_max is not None and self.log.head >= head_max:
+                return False
+        return True
+
+    def peek(self) -> Nanos | None:
+        """When the next line is, in nanoseconds since 1970; None at the end."""
+        if self._next is None:
+            self._next = next(self._rest, None)
+        return None if self._next is None else self.session.meta.started_ns + self._next.at
+
+    def digests(self) -> Digests:
+        """What came out."""
+        return Digests(self.log.digest(), self.views.digests())
+
+    def _end(self) -> None:
+        if not self.ended:
+            meta = self.session.meta
+            self._ledger.settle(cut=meta.cut or not meta.sealed)
+            self.ended = True
+
+    def _take(self, line: Line) -> None:
+        """One line. Nearly all of them are received frames."""
+        if line.kind == "recv":
+            if self._ledger.indebted:
+                self._ledger.due(self.lines, line.lane)
+            if line.lane not in self._up:
+                raise self._wrong(f"a frame in lane {line.lane}, which is not open")
+            data = bytes(line.data)
+            if data[:1] == b'"':
+                data = frame_data(line)
+            self.frames += 1
+            out = self.kernel.step(Frame(self.time, line.lane, "recv", data))
+        else:
+            try:
+                out = self._rare(line)
+            except (msgspec.DecodeError, AdapterError) as error:
+                raise self.session.broken(self.lines, str(error)) from error
+        for asked in out:
+            self._ledger.ask(asked)
+
+    def _rare(self, line: Line) -> "list[Outgoing] | tuple[Outgoing, ...]":
+        data = bytes(line.data)
+        match line.kind:
+            case "open" | "sent" | "request":
+                self._ledger.record(self.lines, line.lane, line.kind, data)
+                return ()
+            case "command":
+                return tuple(self.kernel.command(self.time, read_command(data)))
+            case "close" if read_closed(data).by == "client":
+                self._ledger.record(self.lines, line.lane, line.kind, data)
+                self._up.discard(line.lane)
+                return ()
+            case _:
+                return tuple(self.kernel.step(self._frame(line, data)))
+
+    def _frame(self, line: Line, data: bytes) -> Frame:
+        """A line of the exchange's that is not a received frame."""
+        number = self.lines
+        self._ledger.due(number, line.lane)
+        match line.kind:
+            case "response":
+                answered = read_answered(data)
+                request = self._ledger.request(number, answered.n)
+                body = self._answer(answered.n)
+                return Frame(self.time, line.lane, "response", body, request, answered.status)
+            case "failed":
+                failed = read_failed(data)
+                request = self._ledger.request(number, failed.n)
+                return Frame(self.time, line.lane, "failed", request=request, reason=failed.error)
+            case "opened":
+                self._up.add(line.lane)
+                return Frame(self.time, line.lane, "opened")
+            case _:
+                closed = read_closed(data)
+                self._up.discard(line.lane)
+                return Frame(
+                    self.time, line.lane, "close", status=closed.code, reason=closed.reason
+                )
+
+    def _answer(self, n: int) -> bytes:
+        self._cassette = self._cassette or self.session.cassette()
+        return self._cassette.answer(n).body
+
+    def _wrong(self, what: str) -> Mismatch:
+        return Mismatch(f"{self.session.tape}, line {self.lines}: {what}")

@@ -1,0 +1,174 @@
+"""What a replay came to: for people as a table, for machines as one JSON object."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from msgspec import Struct
+
+from tapefold.errors import Mismatch
+from tapefold.events import InstrumentListed
+from tapefold.fingerprint import Fingerprints
+from tapefold.folds.book_view import BookView
+from tapefold.kernel import Kernel
+from tapefold.log import Sink
+from tapefold.replay import Replay
+from tapefold.session import Digests, Session
+from tapefold.units import Level, Nanos, fixed
+
+CHUNK = 4096
+"""Lines between two looks at the clock, the log and the terminal."""
+
+
+class InstrumentReport(Struct, frozen=True):
+    """One instrument's part of it."""
+
+    instrument: InstrumentListed
+    book: BookView
+    """Also of a book that is not live: `book.state` says so."""
+    trades: int
+    quotes: int
+    deltas: int
+    """Received, those that a snapshot made needless among them."""
+    dropped: int
+    snapshots: int
+    fingerprints: dict[str, Any]
+
+
+class Report(Struct, frozen=True):
+    """What a replay came to."""
+
+    session: Session
+    frames: int
+    events: int
+    skipped: int
+    """Frames of streams that nobody reads."""
+    anomalies: int
+    seconds: float
+    """Of playing alone: no fingerprints, no waiting for a pace."""
+    digests: Digests
+    ended: bool
+    """The whole session was played."""
+    instruments: list[InstrumentReport]
+
+    @property
+    def frames_per_second(self) -> int:
+        """Received frames a second of playing."""
+        return round(self.frames / self.seconds) if self.seconds else 0
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the digests are the recorded ones; None where there are none to reach."""
+        wanted = self.session.meta.digests
+        if not self.ended or not wanted.log:
+            return None
+        return self.digests == wanted
+
+    def as_json(self) -> dict[str, Any]:
+        """One object, its numbers as plain decimals."""
+        return {
+            "session": str(self.session.folder),
+            "frames": self.frames,
+            "events": self.events,
+            "digest": self.digests.log,
+            "reached": self.reached,
+            "ended": self.ended,
+            "frames_per_second": self.frames_per_second,
+            "anomalies": self.anomalies,
+            "skipped": self.skipped,
+            "folds": self.digests.folds,
+            "instruments": [_as_json(row) for row in self.instruments],
+        }
+
+
+def replay_report(
+    session: Session,
+    log: Sink | None = None,
+    *,
+    fingerprints: bool = False,
+    play: Callable[[Replay], float] | None = None,
+) -> Report:
+    """Replay a session, and say what it came to.
+
+    *play* plays it and gives the seconds that it took. With *fingerprints* the session is played a
+    second time, unmeasured, and must come to the same digest. Raises as `Replay.play` does.
+    """
+    replay = Replay(session, log)
+    seconds = (play or play_all)(replay)
+    prints = _fingerprints(session, replay) if fingerprints else None
+    rows = replay.views.instruments.rows
+    return Report(
+        session=session,
+        frames=replay.frames,
+        events=replay.log.head,
+        skipped=replay.kernel.skipped,
+        anomalies=replay.views.anomalies.count,
+        seconds=seconds,
+        digests=replay.digests(),
+        ended=replay.ended,
+        instruments=[_row(replay.kernel, rows[number], prints) for number in sorted(rows)],
+    )
+
+
+def play_all(replay: Replay) -> float:
+    """Play to the end, as fast as it goes; the seconds that it took."""
+    began = perf_counter()
+    while replay.play(CHUNK):
+        pass
+    return perf_counter() - began
+
+
+def _fingerprints(session: Session, first: Replay) -> Fingerprints:
+    prints = Fingerprints()
+    second = Replay(session, prints)
+    while second.lines < first.lines and second.play(min(CHUNK, first.lines - second.lines)):
+        pass
+    if prints.digest() != first.digests().log:
+        raise Mismatch("two replays of one session came to two digests: a fault of tapefold")
+    return prints
+
+
+def _row(kernel: Kernel, row: InstrumentListed, prints: Fingerprints | None) -> InstrumentReport:
+    market, sync = kernel.views.markets[row.instrument], kernel.sync(row)
+    return InstrumentReport(
+        instrument=row,
+        book=kernel.views.book(row.native_symbol, row.exchange, stale=True),
+        trades=market.trades,
+        quotes=market.quotes,
+        deltas=sync.seen,
+        dropped=sync.dropped,
+        snapshots=kernel.views.books[row.instrument].snapshots,
+        fingerprints=prints.of(row.instrument) if prints else {},
+    )
+
+
+def _as_json(row: InstrumentReport) -> dict[str, Any]:
+    bids, asks = row.book.levels
+    return {
+        "symbol": row.instrument.symbol,
+        "native_symbol": row.instrument.native_symbol,
+        "exchange": row.instrument.exchange,
+        "state": row.book.state,
+        "updates": row.book.updates,
+        "trades": row.trades,
+        "gaps": row.book.gaps,
+        "best_bid": _level(row.book.best_bid),
+        "best_ask": _level(row.book.best_ask),
+        "bid_levels": bids,
+        "ask_levels": asks,
+        # The oracle's own names, beside ours.
+        "depth_updates": row.deltas,
+        "snapshots": row.snapshots,
+        "dropped_stale": row.dropped,
+        "applied": row.book.updates,
+        "depth_gaps": row.book.gaps,
+        "book_tickers": row.quotes,
+        **row.fingerprints,
+    }
+
+
+def _level(level: Level | None) -> dict[str, str] | None:
+    return {"price": fixed(level.price), "size": fixed(level.size)} if level else None
+
+
+__all__ = ["CHUNK", "InstrumentReport", "Nanos", "Report", "play_all", "replay_report"]

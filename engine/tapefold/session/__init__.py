@@ -1,0 +1,19 @@
+"""Sessions: what the wire said, as a folder that a person can read, trim and diff.
+
+    session.toml         what, when, from where, and the digests that a replay must reach
+    tape.jsonl[.zst]     one line a moment: [ns since start, lane, kind, data]
+    http.yaml            a vcrpy cassette with the answers that came over HTTP
+
+files.py      reading a file of a session: limits, no links, zstd
+meta.py       session.toml
+tape.py       the tape's lines, and what they mean to the kernel
+cassette.py   http.yaml
+writer.py     writing a session
+"""
+
+from tapefold.session.meta import Counts, Digests, Meta, Source
+from tapefold.session.session import Session
+from tapefold.session.tape import Line
+from tapefold.session.writer import SessionWriter
+
+__all__ = ["Counts", "Digests", "Line", "Meta", "Session", "SessionWriter", "Source"]

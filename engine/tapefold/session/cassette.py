@@ -1,0 +1,187 @@
+"""http.yaml: what came over HTTP, as a cassette that plain vcrpy reads.
+
+It is only ever appended to, one interaction at a time, each followed by the line `# end`: a kill
+costs the last one at most. It is read the same way, so memory holds one answer and not all of them.
+Reading builds strings, lists and mappings from YAML's events and nothing else: no tags, no aliases.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from io import BufferedWriter
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import yaml
+
+from tapefold.adapter import Frame
+from tapefold.errors import SessionError
+from tapefold.session.files import FRAME_MAX, open_plain
+
+NAME: Final = "http.yaml"
+HEAD: Final = b"version: 1\ninteractions:\n"
+END: Final = b"# end\n"
+ITEM_MAX: Final = 4 * FRAME_MAX
+"""Bytes of one interaction; also of a whole cassette that has no `# end` lines."""
+DEPTH_MAX: Final = 16
+"""How deep an interaction may be nested; a real one is 5 deep."""
+_BINARY: Final = "tag:yaml.org,2002:binary"
+_Node: TypeAlias = Any
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class Answer(NamedTuple):
+    """A response that came over HTTP."""
+
+    status: int
+    body: bytes
+
+
+class Cassette:
+    """The answers of one session, by the number of their request."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+        self._rest = self._answers()
+        self._ahead: dict[int, Answer] = {}
+
+    def answer(self, n: int) -> Answer:
+        """The answer to request *n*. Raises `SessionError` where there is none."""
+        if n in self._ahead:
+            return self._ahead.pop(n)
+        for number, answer in self._rest:
+            if number == n:
+                return answer
+            self._ahead[number] = answer
+        raise SessionError(
+            f"{self._path} has no answer to request {n}, which the tape says was answered"
+        )
+
+    def _answers(self) -> Iterator[tuple[int, Answer]]:
+        for ordinal, item in enumerate(self._items(), 1):
+            try:
+                yield _answer(item, ordinal)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                raise SessionError(
+                    f"{self._path}, interaction {ordinal}: not one of vcrpy's"
+                ) from error
+
+    def _items(self) -> Iterator[_Node]:
+        """Interactions one by one; all at once where vcrpy or a person has written the file anew."""
+        with open_plain(self._path) as file:
+            head = file.read(len(HEAD))
+            if head != HEAD:
+                yield from self._whole(head + file.read(ITEM_MAX))
+                return
+            text: list[bytes] = []
+            size = 0
+            for line in iter(lambda: file.readline(ITEM_MAX), b""):
+                if line == END:
+                    yield from self._parse(b"".join(text))
+                    text, size = [], 0
+                    continue
+                text.append(line)
+                size += len(line)
+                if size > ITEM_MAX:
+                    raise SessionError(
+                        f"{self._path}: an interaction of more than {ITEM_MAX} bytes"
+                    )
+            # What has no end was torn off by a kill, unless nothing has one.
+
+    def _whole(self, data: bytes) -> list[_Node]:
+        if len(data) > ITEM_MAX:
+            raise SessionError(
+                f"{self._path}: more than {ITEM_MAX} bytes, and not written by tapefold"
+            )
+        top = self._parse(data)
+        items = top.get("interactions") if isinstance(top, dict) else None
+        if not isinstance(items, list):
+            raise SessionError(f"{self._path} is no cassette: it has no list of interactions")
+        return items
+
+    def _parse(self, data: bytes) -> _Node:
+        try:
+            return _build(data)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            problem = getattr(error, "problem", None) or error
+            raise SessionError(f"{self._path} cannot be read: {problem}") from error
+
+
+def _answer(item: _Node, ordinal: int) -> tuple[int, Answer]:
+    response = item["response"]
+    body = response["body"]["string"]
+    data = body if isinstance(body, bytes) else body.encode()
+    return int(response.get("n", ordinal)), Answer(int(response["status"]["code"]), data)
+
+
+def _build(data: bytes) -> _Node:
+    """Plain data from YAML's events. Raises `ValueError` for what a cassette has no use for."""
+    stack: list[tuple[list[_Node] | dict[str, _Node], list[str]]] = [([], [])]
+    for event in yaml.parse(data, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("an alias, which no cassette needs")
+        if isinstance(event, yaml.CollectionEndEvent):
+            node, _ = stack.pop()
+            _put(stack, node)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            stack.append(({} if isinstance(event, yaml.MappingStartEvent) else [], []))
+            if len(stack) > DEPTH_MAX:
+                raise ValueError("nested too deep")
+        elif isinstance(event, yaml.ScalarEvent):
+            _put(stack, _scalar(event))
+    top = stack[0][0]
+    if not isinstance(top, list) or len(top) != 1:
+        raise ValueError("not one document")
+    return top[0]
+
+
+def _put(stack: list[tuple[list[_Node] | dict[str, _Node], list[str]]], node: _Node) -> None:
+    inner, keys = stack[-1]
+    if isinstance(inner, list):
+        inner.append(node)
+    elif keys:
+        inner[keys.pop()] = node
+    elif isinstance(node, str):
+        keys.append(node)
+    else:
+        raise ValueError("a key that is no text")
+
+
+def _scalar(event: yaml.ScalarEvent) -> str | bytes:
+    if event.tag == _BINARY:
+        try:
+            return base64.b64decode(event.value)
+        except binascii.Error as error:
+            raise ValueError("binary data that is no base64") from error
+    if event.tag not in (None, "!"):
+        raise ValueError(f"a tag, {event.tag}, which no cassette needs")
+    return "" if event.style is None and event.value in ("null", "~") else str(event.value)
+
+
+def write_interaction(file: BufferedWriter, frame: Frame) -> None:
+    """Append what a `response` says to a cassette."""
+    request = frame.request
+    assert request is not None
+    try:
+        body: str | bytes = frame.data.decode()
+    except UnicodeDecodeError:
+        body = frame.data
+    item = {
+        "request": {
+            "method": request.method,
+            "uri": request.url,
+            "body": request.body,
+            "headers": {name: [value] for name, value in request.headers.items()},
+        },
+        "response": {
+            "n": request.n,
+            "status": {"code": frame.status, "message": ""},
+            "headers": {},
+            "body": {"string": body},
+        },
+    }
+    text = yaml.dump([item], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30)
+    if not file.tell():
+        file.write(HEAD)
+    file.write(text.encode() + END)

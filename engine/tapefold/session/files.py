@@ -1,0 +1,104 @@
+"""Reading a file of a session: line by line, against limits, following no link.
+
+Everything is streamed, so neither a long session nor a bomb takes more memory than one line.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from io import RawIOBase
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+import zstandard
+
+from tapefold.errors import SessionError
+
+FRAME_MAX: Final = 16 << 20
+"""Bytes of one frame: what a WebSocket client takes at the most."""
+LINE_MAX: Final = 2 * FRAME_MAX
+"""Bytes of a tape's line: a frame in base64 and what stands around it."""
+SESSION_MAX: Final = 64 << 30
+"""Bytes of a whole tape, unpacked: two days of the busiest stream. More is taken for a bomb."""
+WINDOW_MAX: Final = 128 << 20
+"""Bytes of memory that a zstd frame may ask for to be unpacked."""
+_CHUNK: Final = 1 << 18
+
+
+class Readable(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to *size* bytes; none at the end."""
+        ...
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """A regular file, and no link to one: a session keeps its files in its own folder.
+
+    Raises `SessionError`.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | os.O_NONBLOCK)
+    except OSError as error:
+        if path.is_symlink():
+            raise SessionError(
+                f"{path} is a link: a session keeps its files in its own folder"
+            ) from error
+        raise SessionError(f"{path} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise SessionError(f"{path} is no regular file")
+    return os.fdopen(file, "rb")
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file, `.zst` or plain, without their ends. Raises `SessionError`.
+
+    A last line without its end is not given: it was torn off by a kill, or the file was cut.
+    """
+    with open_plain(path) as file:
+        if path.suffix == ".zst":
+            unpack = zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX)
+            with unpack.stream_reader(file, read_across_frames=True) as reader:
+                yield from _split(reader, path)
+        else:
+            yield from _split(file, path)
+
+
+def _split(file: Readable, path: Path) -> Iterator[bytes]:
+    rest, total, number = b"", 0, 0
+    while chunk := _read(file, path, number):
+        total += len(chunk)
+        found = (rest + chunk).split(b"\n") if rest else chunk.split(b"\n")
+        rest = found.pop()
+        if len(rest) > LINE_MAX:
+            raise SessionError(
+                f"{path}, line {number + len(found) + 1}: longer than {LINE_MAX} bytes"
+            )
+        if total > SESSION_MAX:
+            raise SessionError(f"{path}: more than {SESSION_MAX} bytes when unpacked")
+        number += len(found)
+        yield from found
+
+
+def _read(file: Readable, path: Path, number: int) -> bytes:
+    try:
+        return file.read(_CHUNK)
+    except (OSError, zstandard.ZstdError) as error:
+        raise SessionError(
+            f"{path}, after line {number}: damaged or cut short ({error})"
+        ) from error
+
+
+def ends_whole(path: Path) -> bool:
+    """Whether a plain file ends with a whole line."""
+    with open_plain(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            return True
+        file.seek(size - 1)
+        return file.read(1) == b"\n"
+
+
+__all__ = ["FRAME_MAX", "LINE_MAX", "RawIOBase", "ends_whole", "lines", "open_plain"]

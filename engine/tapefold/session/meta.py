@@ -1,0 +1,105 @@
+"""session.toml: what a session is, when and from where, and the digests that a replay must reach."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import msgspec
+import tomli_w
+
+from tapefold.errors import SessionError
+from tapefold.session.files import open_plain
+
+FORMAT: Final = 1
+"""Of a session's folder. A newer one is refused."""
+META_MAX: Final = 1 << 20
+"""Bytes of session.toml."""
+NAME: Final = "session.toml"
+Source: TypeAlias = Literal["live", "testnet", "simulator", "import"]
+_Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How much there is of it."""
+
+    lines: _Count = 0
+    frames: _Count = 0
+    """Received over WebSockets."""
+    events: _Count = 0
+
+
+class Digests(msgspec.Struct, frozen=True):
+    """What a replay of the sealed folder gives, as hex."""
+
+    log: str = ""
+    folds: dict[str, str] = {}
+
+
+class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """session.toml."""
+
+    format: int = msgspec.UNSET  # type: ignore[assignment]
+    exchanges: list[str]
+    instruments: list[str] = []
+    source: Source
+    started_ns: _Time
+    """When the session began: nanoseconds since 1970, to which the tape's stamps are added."""
+    sealed: bool = False
+    """It was ended in order. One that was not has no digests to reach."""
+    cut: bool = False
+    """It was cut off, so what was asked last need not be on the tape."""
+    synthesised: list[str] = []
+    """Kinds of line that nobody recorded: an import made them."""
+    run_id: str = ""
+    seed: int = 0
+    versions: dict[str, str] = {}
+    """Of what recorded or imported it."""
+    counts: Counts = Counts()
+    digests: Digests = Digests()
+    tape_sha256: str = ""
+    """Of the tape's lines when it was sealed: tells whether somebody edited it since."""
+    capture: dict[str, Any] = {}
+    """Of an import: the format, the files, and what was noticed."""
+
+
+def read_meta(folder: Path) -> Meta:
+    """A session's session.toml. Raises `SessionError`."""
+    if not folder.is_dir():
+        raise SessionError(f"{folder} is not a session: there is no such folder")
+    path = folder / NAME
+    if not path.exists() and not path.is_symlink():
+        raise SessionError(f"{folder} is not a session: it has no {NAME}")
+    with open_plain(path) as file:
+        data = file.read(META_MAX + 1)
+    if len(data) > META_MAX:
+        raise SessionError(f"{path} is longer than {META_MAX} bytes")
+    try:
+        newest = msgspec.toml.decode(data, type=_Format).format
+        if newest > FORMAT:
+            raise SessionError(
+                f"{folder} is of a newer tapefold (format {newest}, this one reads {FORMAT}): upgrade"
+            )
+        meta = msgspec.toml.decode(data, type=Meta)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise SessionError(f"{path} cannot be read: {error}") from error
+    for exchange in meta.exchanges:
+        if not re.fullmatch(r"[a-z0-9_]+", exchange):
+            raise SessionError(f"{path}: {exchange!r} is no name of an exchange ([a-z0-9_]+)")
+    return meta
+
+
+class _Format(msgspec.Struct):
+    format: int
+
+
+def write_meta(folder: Path, meta: Meta) -> None:
+    """Write session.toml, whole or not at all."""
+    meta.format = FORMAT
+    path = folder / (NAME + ".new")
+    with path.open("wb") as file:
+        tomli_w.dump(msgspec.to_builtins(meta), file)
+        file.flush()
+        os.fsync(file.fileno())
+    path.replace(folder / NAME)

@@ -1,0 +1,169 @@
+"""The tape: one line a moment, `[ns since start, lane, kind, data]`, in the order of the client.
+
+| kind       | lane         | data                                                             |
+|------------|--------------|------------------------------------------------------------------|
+| `command`  | `engine`     | what the caller told the engine, and who the caller was          |
+| `open`     | `binance/1`  | `{"url"}`: the client dials                                      |
+| `opened`   |              | `{}`: the handshake is done                                      |
+| `sent`     |              | a frame of the client                                            |
+| `recv`     |              | a frame of the exchange                                          |
+| `close`    |              | `{"by", "code", "reason"}`: by `client` or `exchange`            |
+| `request`  | `binance/http` | `{"n", "method", "url", "headers"?, "body"?}`, unsigned        |
+| `response` |              | `{"n", "status"}`; the whole is the one with this n in http.yaml |
+| `failed`   |              | `{"n", "error"}`: no answer came                                 |
+
+A text frame that is one JSON object or array on one line stands in the line as it is, byte for byte;
+other text is a JSON string; a binary frame is a base64 string, and its line has a fifth element,
+"base64". The client's lines are written before their bytes leave, the exchange's before the client
+sees them, so no effect stands above its cause.
+"""
+
+import base64
+import binascii
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tapefold.adapter import Close, Command, Frame, Incoming, Open, Outgoing, Request, Send
+from tapefold.errors import SessionError
+from tapefold.units import Nanos
+
+Kind: TypeAlias = Literal[
+    "command", "open", "opened", "sent", "recv", "close", "request", "response", "failed"
+]
+ENGINE: Final = "engine"
+"""The lane of commands."""
+
+
+class Line(Struct, array_like=True, frozen=True, gc=False):
+    """One line, as it stands there."""
+
+    at: Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+    """Nanoseconds since the session's start."""
+    lane: str
+    kind: Kind
+    data: Raw
+    coding: Literal["", "base64"] = ""
+
+
+class Opened(Struct, frozen=True):
+    """Data of `open`."""
+
+    url: str
+
+
+class Closed(Struct, frozen=True):
+    """Data of `close`."""
+
+    by: Literal["client", "exchange"]
+    code: Annotated[int, msgspec.Meta(ge=0, lt=2**16)]
+    reason: str = ""
+
+
+class Asked(Struct, frozen=True, omit_defaults=True):
+    """Data of `request`."""
+
+    n: int
+    method: str
+    url: str
+    headers: dict[str, str] = {}
+    body: str = ""
+
+
+class Answered(Struct, frozen=True):
+    """Data of `response`."""
+
+    n: int
+    status: Annotated[int, msgspec.Meta(ge=0, lt=1000)]
+
+
+class Failed(Struct, frozen=True):
+    """Data of `failed`."""
+
+    n: int
+    error: str
+
+
+read_line = msgspec.json.Decoder(Line).decode
+read_command = msgspec.json.Decoder(Command).decode
+read_answered = msgspec.json.Decoder(Answered).decode
+read_failed = msgspec.json.Decoder(Failed).decode
+read_asked = msgspec.json.Decoder(Asked).decode
+read_closed = msgspec.json.Decoder(Closed).decode
+_text = msgspec.json.Decoder(str).decode
+_raw = msgspec.json.Decoder(Raw).decode
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def frame_data(line: Line) -> bytes:
+    """The bytes of a frame that a line holds. Raises `SessionError`."""
+    data = bytes(line.data)
+    if data[:1] != b'"':
+        return data
+    text = _text(data)
+    if not line.coding:
+        return text.encode()
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise SessionError(f"a binary frame that is no base64: {error}") from error
+
+
+def embed(data: bytes) -> tuple[bytes, str]:
+    """A frame as a line holds it: its element, and its coding."""
+    if data[:1] in (b"{", b"[") and b"\n" not in data and b"\r" not in data:
+        try:
+            if bytes(_raw(data)) == data:
+                return data, ""
+        except (msgspec.DecodeError, RecursionError):
+            pass
+    try:
+        return _encode(data.decode()), ""
+    except UnicodeDecodeError:
+        return b'"' + base64.b64encode(data) + b'"', "base64"
+
+
+def said(out: Outgoing) -> tuple[str, Kind, bytes]:
+    """What the kernel asked for, as its line has it: lane, kind and data."""
+    match out:
+        case Open():
+            return out.lane, "open", _encode(Opened(out.url))
+        case Send():
+            return out.lane, "sent", embed(out.text.encode())[0]
+        case Close():
+            return out.lane, "close", _encode(Closed("client", out.code, out.reason))
+        case Request():
+            asked = Asked(out.n, out.method, out.url, out.headers, out.body)
+            return out.lane, "request", _encode(asked)
+
+
+def heard(frame: Frame) -> tuple[str, Incoming, bytes, str]:
+    """What came in, as its line has it: lane, kind, data and coding."""
+    data, coding = b"{}", ""
+    match frame.kind:
+        case "recv":
+            data, coding = embed(frame.data)
+        case "close":
+            data = _encode(Closed("exchange", frame.status, frame.reason))
+        case "response":
+            assert frame.request is not None
+            data = _encode(Answered(frame.request.n, frame.status))
+        case "failed":
+            assert frame.request is not None
+            data = _encode(Failed(frame.request.n, frame.reason))
+        case "opened":
+            pass
+    return frame.lane, frame.kind, data, coding
+
+
+def told(command: Command) -> bytes:
+    """A command, as its line has it."""
+    return _encode(command)
+
+
+def to_line(at: Nanos, lane: str, kind: str, data: bytes, coding: str = "") -> bytes:
+    """A whole line with its end. *data* is JSON; it is put in as it is."""
+    head = _encode((at, lane, kind))[:-1]
+    tail = b"," + _encode(coding) if coding else b""
+    return b"".join((head, b",", data, tail, b"]\n"))

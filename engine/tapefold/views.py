@@ -1,0 +1,206 @@
+"""Views: every fold at once, which hears what, and all of it as canonical bytes."""
+
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from tapefold.errors import BadInput
+from tapefold.events import (
+    AnyEvent,
+    BookDelta,
+    BookInvalidated,
+    BookSnapshot,
+    ConnectionClosed,
+    ConnectionOpened,
+    FrameRejected,
+    InstrumentListed,
+    Quote,
+    RequestFailed,
+    RunStarted,
+    Trade,
+)
+from tapefold.folds import anomalies, book, connections, market
+from tapefold.folds.anomalies import Anomalies
+from tapefold.folds.book import Book
+from tapefold.folds.book_view import BookView
+from tapefold.folds.connections import Connections
+from tapefold.folds.instruments import Instruments
+from tapefold.folds.market import Market
+
+FORMAT: Final = 1
+"""Of the canonical bytes. Another one is not read: it is a cache, and made anew."""
+
+
+class State(msgspec.Struct, frozen=True, array_like=True):
+    """All folds as canonical data."""
+
+    format: int
+    position: int
+    instruments: list[InstrumentListed]
+    books: list[book.State]
+    markets: list[market.State]
+    connections: connections.State
+    anomalies: anomalies.State
+
+
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+_decode = msgspec.msgpack.Decoder(State).decode
+
+
+class Views:
+    """What a log adds up to, as of `position`. Only `apply` changes it."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.instruments = Instruments()
+        self.books: dict[int, Book] = {}
+        self.markets: dict[int, Market] = {}
+        self.connections = Connections()
+        self.anomalies = Anomalies()
+        self._hears: dict[type, Callable[[Any], None]] = {
+            Quote: self._quote,
+            Trade: self._trade,
+            BookDelta: self._delta,
+            BookSnapshot: self._snapshot,
+            BookInvalidated: self._invalidated,
+            InstrumentListed: self._listed,
+            ConnectionOpened: self.connections.open,
+            ConnectionClosed: self.connections.close,
+            FrameRejected: lambda event: self.anomalies.rejected(self.position, event),
+            RequestFailed: lambda event: self.anomalies.failed(self.position, event),
+            RunStarted: lambda event: None,
+        }
+
+    @classmethod
+    def of(cls, events: Iterable[AnyEvent]) -> "Views":
+        """The views of a whole log."""
+        views = cls()
+        for event in events:
+            views.apply(event)
+        return views
+
+    def apply(self, event: AnyEvent) -> None:
+        """Take the next event in. Never raises."""
+        self.position += 1
+        self._hears[type(event)](event)
+
+    # For people
+
+    def book(self, name: str, exchange: str = "", *, stale: bool = False) -> BookView:
+        """The book of an instrument by its symbol or native name. Raises `BadInput` for no or two such.
+
+        A book that is not live answers no question about prices unless *stale* says so.
+        """
+        rows = self.instruments.find(name, exchange)
+        if len(rows) != 1:
+            there = ", ".join(
+                f"{row.exchange} {row.symbol}" for row in self.instruments.rows.values()
+            )
+            what = "on several exchanges: name one" if rows else "not listed"
+            raise BadInput(f"{name} is {what}; there is {there or 'no instrument yet'}")
+        return BookView(rows[0], self.books[rows[0].instrument], stale=stale)
+
+    # As bytes
+
+    def state(self) -> State:
+        """As canonical data."""
+        rows = self.instruments.state()
+        digits = [(row.instrument, row.price_digits, row.size_digits) for row in rows]
+        return State(
+            format=FORMAT,
+            position=self.position,
+            instruments=rows,
+            books=[self.books[n].freeze(price, size) for n, price, size in digits],
+            markets=[self.markets[n].freeze(price, size) for n, price, size in digits],
+            connections=self.connections.state(),
+            anomalies=self.anomalies.state(),
+        )
+
+    def freeze(self) -> bytes:
+        """The canonical bytes: of two equal views they are equal, in every process."""
+        return _encode(self.state())
+
+    @classmethod
+    def thaw(cls, data: bytes) -> "Views":
+        """From the canonical bytes. Raises `ValueError` for those of another format."""
+        state = _decode(data)
+        if state.format != FORMAT:
+            raise ValueError(f"views of format {state.format}")
+        views = cls()
+        views.position = state.position
+        views.instruments.restore(state.instruments)
+        for row, frozen, sold in zip(state.instruments, state.books, state.markets, strict=True):
+            held, traded = views.books[row.instrument], views.markets[row.instrument] = (
+                Book(),
+                Market(),
+            )
+            held.thaw(frozen, row.price_digits, row.size_digits)
+            traded.thaw(sold, row.price_digits, row.size_digits)
+        views.connections.restore(state.connections)
+        views.anomalies.restore(state.anomalies)
+        return views
+
+    def digests(self) -> dict[str, str]:
+        """The digest of each fold, as hex: of two views, they say which folds differ."""
+        state = self.state()
+        folds = ("instruments", "books", "markets", "connections", "anomalies")
+        return {fold: sha256(_encode(getattr(state, fold))).hexdigest() for fold in folds}
+
+    # What each event does
+
+    def _quote(self, event: Quote) -> None:
+        try:
+            self.markets[event.instrument].quoted(event)
+        except KeyError:
+            self._unknown(event)
+
+    def _trade(self, event: Trade) -> None:
+        try:
+            self.markets[event.instrument].traded(event)
+        except KeyError:
+            self._unknown(event)
+
+    def _delta(self, event: BookDelta) -> None:
+        try:
+            if not self.books[event.instrument].delta(event):
+                self.anomalies.note(self.position, "a delta of a book that is not live")
+        except KeyError:
+            self._unknown(event)
+
+    def _snapshot(self, event: BookSnapshot) -> None:
+        try:
+            self.books[event.instrument].snapshot(event)
+        except KeyError:
+            self._unknown(event)
+
+    def _invalidated(self, event: BookInvalidated) -> None:
+        try:
+            self.books[event.instrument].invalidate(event)
+        except KeyError:
+            self._unknown(event)
+
+    def _listed(self, event: InstrumentListed) -> None:
+        old = self.instruments.rows.get(event.instrument)
+        if old is None:
+            self.books[event.instrument], self.markets[event.instrument] = Book(), Market()
+        else:
+            prices, sizes = (
+                event.price_digits - old.price_digits,
+                event.size_digits - old.size_digits,
+            )
+            if prices < 0 or sizes < 0 or old.native_symbol != event.native_symbol:
+                self.anomalies.note(self.position, "an instrument's number or scale was taken back")
+                return
+            if prices or sizes:
+                self._rescale(event.instrument, 10**prices, 10**sizes)
+        self.instruments.apply(event)
+
+    def _rescale(self, instrument: int, price: int, size: int) -> None:
+        if not self.books[instrument].rescale(price, size):
+            self.anomalies.note(self.position, "a book does not fit into its new scale")
+        self.markets[instrument].rescale(price, size)
+
+    def _unknown(self, event: AnyEvent) -> None:
+        self.anomalies.note(self.position, f"{type(event).__name__} of an unknown instrument")

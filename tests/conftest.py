@@ -1,0 +1,39 @@
+"""What tests share: where the recordings are, and sessions made of them once a run."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from captures import CAPTURES, RECORDINGS
+
+from tapefold.imports import import_capture
+from tapefold.session import Session
+
+
+@pytest.fixture(scope="session")
+def oracle() -> dict[str, Any]:
+    """What each capture must come to, by its id."""
+    if not RECORDINGS.is_dir():
+        pytest.skip("the shared recordings are not beside this checkout")
+    captures = json.loads((RECORDINGS / "oracle.json").read_bytes())["captures"]
+    return {capture["id"]: capture for capture in captures}
+
+
+@pytest.fixture(scope="session")
+def recorded(
+    tmp_path_factory: pytest.TempPathFactory, oracle: dict[str, Any]
+) -> Callable[[str], Session]:
+    """A session made of a shared capture, by the oracle's id; made once a run."""
+    made: dict[str, Session] = {}
+    folder = tmp_path_factory.mktemp("sessions")
+
+    def make(capture: str) -> Session:
+        if capture not in made:
+            form, exchange = CAPTURES[capture]
+            paths = [RECORDINGS / name for name in oracle[capture]["files"]]
+            target = folder / capture.replace("/", "_")
+            made[capture] = import_capture(form, paths, target, exchange=exchange).session
+        return made[capture]
+
+    return make
