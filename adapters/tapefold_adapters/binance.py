@@ -71,9 +71,10 @@ class _Message(Struct, gc=False, kw_only=True):
 
     def times(self) -> tuple[int, int]:
         """When it happened, and how much later it was published."""
-        if self.T and self.E:
-            return _nanos(self.T), _nanos(self.E) - _nanos(self.T)
-        return _nanos(self.T or self.E), 0
+        happened, sent = self.T or self.E, self.E or self.T
+        if sent < _MILLISECONDS_MAX > happened:
+            return happened * _MILLISECOND, (sent - happened) * _MILLISECOND
+        return _nanos(happened), _nanos(sent) - _nanos(happened)
 
     def columns(self) -> _Columns:
         """Every price, and every size."""

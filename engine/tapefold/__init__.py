@@ -1,8 +1,181 @@
-"""tapefold: an event-sourced trading engine with a recorded test harness."""
+"""tapefold: an event-sourced trading engine with a recorded test harness.
+
+Data flows one way, and each room imports only from those before it:
+
+    units errors events      the words
+    log                      what was said, in order, for ever
+    folds views history      what that adds up to, now and at any position
+    adapter                  how exchanges speak, as data and pure functions
+    kernel                   one frame in, events logged and folded, requests out
+    session                  what the wire said, as a folder
+    replay fingerprint       a session played into a kernel, and what it comes to
+    report verify            said to people, and proven
+    imports                  sessions made of somebody else's captures
+    engine                   all of it in somebody's trio program
+    sim                      a simulated market, and the session that is made of it
+    cli                      all of it from a terminal
+
+Whoever embeds the engine, writes an adapter or reads logs needs nothing but this module.
+"""
 
 from msgspec import Raw
 
-from tapefold.adapter import *
-from tapefold.events import *
-from tapefold.events import NOTHING, UNLISTED, pack
-from tapefold.units import DIGITS_MAX, TooFine, TooLarge, column, decimals, exact, scale, scaled
+from tapefold.adapter import (
+    Adapter,
+    BookRule,
+    Channel,
+    Command,
+    Declare,
+    Description,
+    Frame,
+    Known,
+    Listing,
+    Request,
+    Stream,
+    Subscribe,
+    Topic,
+    Unsubscribe,
+    WrongInstrument,
+    exchanges,
+    load_adapter,
+)
+from tapefold.engine import Engine, open_engine
+from tapefold.errors import (
+    AdapterError,
+    BadInput,
+    CaptureError,
+    Fenced,
+    LogError,
+    LogFull,
+    LogLocked,
+    Mismatch,
+    Refused,
+    SessionError,
+    StaleBook,
+    TapefoldError,
+    UnknownInstrument,
+    Unmet,
+)
+from tapefold.events import (
+    NOTHING,
+    UNLISTED,
+    AnyEvent,
+    BookDelta,
+    BookInvalidated,
+    BookSnapshot,
+    ConnectionClosed,
+    ConnectionOpened,
+    Event,
+    FrameRejected,
+    InstrumentListed,
+    Quote,
+    RequestFailed,
+    RunStarted,
+    Trade,
+    pack,
+)
+from tapefold.folds.book_view import BookView
+from tapefold.history import History
+from tapefold.imports import Captured, Format, Imported, import_capture
+from tapefold.log import Log, LogReader, Record, open_log, read_log
+from tapefold.report import Report, replay_report
+from tapefold.session import Session
+from tapefold.sim import bundled
+from tapefold.units import (
+    DIGITS_MAX,
+    Level,
+    Nanos,
+    Side,
+    TooFine,
+    TooLarge,
+    column,
+    decimals,
+    exact,
+    scale,
+    scaled,
+)
+from tapefold.verify import Verified, verify_log, verify_session
+from tapefold.views import Views
+
+__all__ = [
+    "DIGITS_MAX",
+    "NOTHING",
+    "UNLISTED",
+    "Adapter",
+    "AdapterError",
+    "AnyEvent",
+    "BadInput",
+    "BookDelta",
+    "BookInvalidated",
+    "BookRule",
+    "BookSnapshot",
+    "BookView",
+    "CaptureError",
+    "Captured",
+    "Channel",
+    "Command",
+    "ConnectionClosed",
+    "ConnectionOpened",
+    "Declare",
+    "Description",
+    "Engine",
+    "Event",
+    "Fenced",
+    "Format",
+    "Frame",
+    "FrameRejected",
+    "History",
+    "Imported",
+    "InstrumentListed",
+    "Known",
+    "Level",
+    "Listing",
+    "Log",
+    "LogError",
+    "LogFull",
+    "LogLocked",
+    "LogReader",
+    "Mismatch",
+    "Nanos",
+    "Quote",
+    "Raw",
+    "Record",
+    "Refused",
+    "Report",
+    "Request",
+    "RequestFailed",
+    "RunStarted",
+    "Session",
+    "SessionError",
+    "Side",
+    "StaleBook",
+    "Stream",
+    "Subscribe",
+    "TapefoldError",
+    "TooFine",
+    "TooLarge",
+    "Topic",
+    "Trade",
+    "UnknownInstrument",
+    "Unmet",
+    "Unsubscribe",
+    "Verified",
+    "Views",
+    "WrongInstrument",
+    "bundled",
+    "column",
+    "decimals",
+    "exact",
+    "exchanges",
+    "import_capture",
+    "load_adapter",
+    "open_engine",
+    "open_log",
+    "pack",
+    "read_log",
+    "replay_report",
+    "scale",
+    "scaled",
+    "verify_log",
+    "verify_session",
+]

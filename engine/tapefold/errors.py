@@ -4,7 +4,8 @@
     ├─ BadInput              what was given cannot be read                          exit code 3
     │  ├─ SessionError       a session folder
     │  ├─ CaptureError       a capture of somebody else's
-    │  └─ LogError           a log
+    │  ├─ LogError           a log
+    │  └─ UnknownInstrument  a name that no instrument has, or several
     ├─ Mismatch              what came out is not what was recorded                 exit code 1
     ├─ Refused               this machine or somebody else stands in the way        exit code 4
     │  ├─ LogLocked          another engine has the log open
@@ -45,12 +46,16 @@ class LogError(BadInput):
     """A log that cannot be read."""
 
 
+class UnknownInstrument(BadInput):
+    """A name that no instrument has, or several have."""
+
+
 class Mismatch(TapefoldError):
     """What came out is not what was recorded."""
 
 
 class Refused(TapefoldError):
-    """This machine, or somebody else on it, stands in the way."""
+    """The machine, or somebody else on it, stands in the way."""
 
     exit_code = 4
 

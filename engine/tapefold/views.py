@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tapefold.errors import BadInput
+from tapefold.errors import UnknownInstrument
 from tapefold.events import (
     AnyEvent,
     BookDelta,
@@ -89,7 +89,7 @@ class Views:
     # For people
 
     def book(self, name: str, exchange: str = "", *, stale: bool = False) -> BookView:
-        """The book of an instrument by its symbol or native name. Raises `BadInput` for no or two such.
+        """The book of an instrument by its symbol or native name. Raises `UnknownInstrument`.
 
         A book that is not live answers no question about prices unless *stale* says so.
         """
@@ -99,7 +99,7 @@ class Views:
                 f"{row.exchange} {row.symbol}" for row in self.instruments.rows.values()
             )
             what = "on several exchanges: name one" if rows else "not listed"
-            raise BadInput(f"{name} is {what}; there is {there or 'no instrument yet'}")
+            raise UnknownInstrument(f"{name} is {what}; there is {there or 'no instrument yet'}")
         return BookView(rows[0], self.books[rows[0].instrument], stale=stale)
 
     # As bytes

@@ -2,10 +2,11 @@
 
 capture.py    what a capture is, and the registry of formats
 formats.py    the formats
+scan.py       whose a capture is, and what it subscribed to
 importer.py   running the kernel on a capture
 """
 
-from tapefold.imports.capture import Captured, formats, load_format
+from tapefold.imports.capture import Captured, Format, formats, load_format
 from tapefold.imports.importer import Imported, import_capture
 
-__all__ = ["Captured", "Imported", "formats", "import_capture", "load_format"]
+__all__ = ["Captured", "Format", "Imported", "formats", "import_capture", "load_format"]

@@ -111,7 +111,7 @@ def _unpacked(head: bytes, raw: BinaryIO, path: Path) -> Readable:
         return gzip.open(path)
     if head == b"\x28\xb5\x2f\xfd":
         unpack = zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX)
-        return cast("Readable", unpack.stream_reader(raw, read_across_frames=True))  # type: ignore[arg-type]
+        return cast("Readable", unpack.stream_reader(raw, read_across_frames=True))
     return raw
 
 

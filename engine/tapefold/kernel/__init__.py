@@ -4,7 +4,8 @@ Synchronous and deterministic: no socket, clock, key, chance, thread or environm
 
 sync.py     where one book is in its synchronisation
 core.py     what all parts of a kernel share: log, views, timers, what goes out
-feed.py     one exchange's public data: subscriptions, lanes, requests, books
+requests.py what one exchange is asked over HTTP, and asked again
+feed.py     one exchange's public data: subscriptions, lanes, instruments, books
 kernel.py   the step
 """
 

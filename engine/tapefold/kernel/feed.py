@@ -2,14 +2,11 @@
 
 A subscription first waits until its instruments are listed, asking for the list where they are not;
 then its lane is opened. Once the lane is up a snapshot is asked for each of its books, not at the
-first delta: a thin market's answer may come before that. One request for one thing is in flight at a
-time; one that fails is asked again after 1, 2, 4 ... 60 seconds. How long a request may take is the
-wire's to say: it reports `failed`.
+first delta: a thin market's answer may come before that.
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -19,13 +16,11 @@ from tapefold.adapter import (
     Declare,
     Frame,
     Open,
-    Purpose,
     Request,
     Subscribe,
 )
 from tapefold.events import (
     UNLISTED,
-    AnyEvent,
     BookDelta,
     BookInvalidated,
     BookSnapshot,
@@ -35,12 +30,9 @@ from tapefold.events import (
     RequestFailed,
 )
 from tapefold.kernel.core import Core
+from tapefold.kernel.requests import Requests, Wanted
 from tapefold.kernel.sync import BookSync
-from tapefold.units import SCALED_MAX, SECOND, Nanos, TooLarge
-
-BACKOFF_MAX: Final = 60 * SECOND
-"""The longest wait before a request is tried again."""
-Wanted: TypeAlias = tuple[Purpose, str]
+from tapefold.units import SCALED_MAX, Nanos, TooLarge
 
 
 class Feed:
@@ -56,14 +48,18 @@ class Feed:
         self._lanes: dict[str, Subscribe] = {}
         self._lanes_made = 0
         self._listed = False
-        self._asked: dict[Wanted, int] = {}
-        """What is in flight: the number of its request."""
-        self._tries: dict[Wanted, int] = {}
+        self._requests = Requests(self.exchange, core, self._make, self._is_wanted)
         self.special: dict[type, Callable[[Nanos, Any], None]] = {
             BookDelta: self._delta,
             BookSnapshot: self._snapshot,
             InstrumentListed: self._list,
         }
+
+    def _make(self, wanted: Wanted) -> Request:
+        purpose, native = wanted
+        if purpose == "instruments":
+            return self.adapter.list_instruments()
+        return self.adapter.snapshot(native, self._depth(native))
 
     # Commands
 
@@ -91,7 +87,7 @@ class Feed:
             missing = [name for name in command.instruments if not self._row(name)]
             if missing and not self._listed:
                 self._subscribed.append(command)
-                self._ask(("instruments", ""))
+                self._requests.ask(("instruments", ""))
                 continue
             for name in missing:
                 self._fail(time, ("instruments", name), 200, "not listed")
@@ -121,7 +117,7 @@ class Feed:
         if command and "book" in command.channels:
             for row in self._rows(command):
                 self.syncs[row.instrument].wait()
-                self._ask(("book", row.native_symbol))
+                self._requests.ask(("book", row.native_symbol))
 
     def closed(self, frame: Frame) -> None:
         """A lane is down."""
@@ -151,38 +147,25 @@ class Feed:
 
     # Requests
 
-    def _ask(self, wanted: Wanted) -> None:
-        if wanted in self._asked:
-            return
-        purpose, native = wanted
-        if purpose == "instruments":
-            request = self.adapter.list_instruments()
-        else:
-            request = self.adapter.snapshot(native, self._depth(native))
-        self._asked[wanted] = self._core.ask(request, f"{self.exchange}/http").n
-
-    def _depth(self, native: str) -> int:
-        row = self.known[native]
-        return max(
-            (
-                command.depth
-                for command in self._lanes.values()
-                if {row.symbol, row.native_symbol} & {*command.instruments}
-            ),
-            default=1000,
-        )
-
     def answered(self, request: Request) -> None:
-        """A request is no longer in flight."""
-        self._asked.pop((request.purpose, request.subject), None)
+        """A request is no longer in flight, however it ended."""
+        self._requests.answered((request.purpose, request.subject))
 
-    def in_vain(self, frame: Frame) -> None:
+    def in_vain(self, frame: Frame, request: Request) -> None:
         """A request failed, or was refused."""
-        request = frame.request
-        assert request is not None
         wanted: Wanted = request.purpose, request.subject
         self._fail(frame.time, wanted, frame.status, frame.reason)
-        self.try_again(frame.time, wanted)
+        self._requests.try_again(frame.time, wanted)
+
+    def got(self, time: Nanos, request: Request, *, readable: bool) -> None:
+        """A response was taken in: go on with what waited for it."""
+        wanted: Wanted = request.purpose, request.subject
+        if not readable:
+            self._requests.try_again(time, wanted)
+        elif request.purpose == "instruments":
+            self._listed = True
+            self._requests.done(wanted)
+            self._go_on(time)
 
     def _fail(self, time: Nanos, wanted: Wanted, status: int, reason: str) -> None:
         purpose, subject = wanted
@@ -191,29 +174,20 @@ class Feed:
         )
         self._core.append(time, event)
 
-    def try_again(self, time: Nanos, wanted: Wanted) -> None:
-        """Ask again after a while, a longer one each time."""
-        tries = self._tries[wanted] = self._tries.get(wanted, 0) + 1
-        wait = min(SECOND << min(tries - 1, 6), BACKOFF_MAX)
-        self._core.at(time + wait, partial(self._retry, wanted))
-
-    def _retry(self, wanted: Wanted, now: Nanos) -> None:
+    def _is_wanted(self, wanted: Wanted) -> bool:
+        """Whether something still waits for this answer."""
         purpose, native = wanted
-        sync = self.syncs.get(self.known[native].instrument) if native in self.known else None
-        if purpose == "instruments" or (sync and sync.state == "waiting"):
-            self._ask(wanted)
+        if purpose == "instruments":
+            return bool(self._subscribed)
+        row = self.known.get(native)
+        return row is not None and self.syncs[row.instrument].state == "waiting"
 
-    def got(self, time: Nanos, request: Request, *, readable: bool) -> None:
-        """A response was taken in: go on with what waited for it."""
-        if request.purpose == "instruments":
-            if readable:
-                self._listed = True
-                self._tries.pop(("instruments", ""), None)
-                self._go_on(time)
-            else:
-                self.try_again(time, ("instruments", ""))
-        elif not readable:
-            self.try_again(time, ("book", request.subject))
+    def _depth(self, native: str) -> int:
+        """How deep the deepest subscription wants a book to begin with."""
+        row = self.known[native]
+        names = {row.symbol, row.native_symbol}
+        asked = (c.depth for c in self._lanes.values() if names & {*c.instruments})
+        return max(asked, default=1000)
 
     # Events that need more than to be logged and folded
 
@@ -278,7 +252,9 @@ class Feed:
             sync.wait()
         else:
             sync.again(time, event)
-        self._ask(("book", self._core.views.instruments.rows[event.instrument].native_symbol))
+        self._requests.ask(
+            ("book", self._core.views.instruments.rows[event.instrument].native_symbol)
+        )
 
     def _snapshot(self, time: Nanos, event: BookSnapshot) -> None:
         sync = self.syncs[event.instrument]
@@ -287,20 +263,12 @@ class Feed:
         fit = sync.snapshot(event.sequence)
         wanted: Wanted = "book", self._core.views.instruments.rows[event.instrument].native_symbol
         if fit is None:
-            self._too_old(time, wanted)
+            self._requests.ask_newer(time, wanted)
             return
-        self._tries.pop(wanted, None)
+        self._requests.done(wanted)
         self._core.append(time, event)
         for came, held in fit:
             self._core.append(came, held)
-
-    def _too_old(self, time: Nanos, wanted: Wanted) -> None:
-        """The snapshot ends before the deltas begin. Usually the next one does not: ask at once, once."""
-        if wanted in self._tries:
-            self.try_again(time, wanted)
-        else:
-            self._tries[wanted] = 0
-            self._ask(wanted)
 
 
 def _declared(exchange: str, symbol: str, native: str) -> InstrumentListed:
@@ -329,6 +297,3 @@ def _factors(event: InstrumentListed, old: InstrumentListed) -> tuple[int, int]:
     price = event.price_digits - old.price_digits
     size = event.size_digits - old.size_digits
     return 10**price, 10**size
-
-
-__all__ = ["AnyEvent", "Feed"]

@@ -45,14 +45,14 @@ class Kernel:
         self.views = views or Views()
         self._core = Core(log, self.views)
         self.feeds = {name: Feed(adapter, self._core) for name, adapter in adapters.items()}
-        self._commit = log.commit
+        self._log, self._apply, self._commit = log.append, self.views.apply, log.commit
         self._lanes: dict[str, Feed] = {}
         self._steps: dict[str, Callable[[Frame], None]] = {
             "recv": self._received,
             "response": self._responded,
             "failed": self._failed,
             "opened": lambda frame: self._feed(frame.lane).opened(frame),
-            "close": lambda frame: self._feed(frame.lane).closed(frame),
+            "close": self._closed,
         }
 
     def start(self, time: Nanos, run: Run) -> None:
@@ -120,44 +120,50 @@ class Kernel:
             ) from None
         return feed
 
+    def _closed(self, frame: Frame) -> None:
+        self._feed(frame.lane).closed(frame)
+        del self._lanes[frame.lane]  # its name is never used again
+
     def _received(self, frame: Frame) -> None:
         feed = self._lanes.get(frame.lane) or self._feed(frame.lane)
         if self._take_in(feed, frame) == 0:
             self._core.skipped += 1
 
     def _responded(self, frame: Frame) -> None:
-        request = frame.request
+        request, feed = frame.request, self._feed(frame.lane)
         assert request is not None, "a response answers a request"
-        feed = self._feed(frame.lane)
         feed.answered(request)
         if frame.status == OK:
             feed.got(frame.time, request, readable=self._take_in(feed, frame) is not None)
         else:
-            feed.in_vain(frame)
+            feed.in_vain(frame, request)
 
     def _failed(self, frame: Frame) -> None:
-        assert frame.request is not None, "what failed was a request"
-        feed = self._feed(frame.lane)
-        feed.answered(frame.request)
-        feed.in_vain(frame)
+        request, feed = frame.request, self._feed(frame.lane)
+        assert request is not None, "what failed was a request"
+        feed.answered(request)
+        feed.in_vain(frame, request)
 
     def _take_in(self, feed: Feed, frame: Frame) -> int | None:
         """Decode, log and fold: how many events it gave, or None for a frame that was rejected."""
-        time, append, special = frame.time, self._core.append, feed.special
+        time, special = frame.time, feed.special
         try:
             events = feed.adapter.decode(frame, feed.known)
         except Exception as error:  # whatever an adapter raises is about this frame and no other
-            append(time, _rejected(frame, _why(error)))
+            self._core.append(time, _rejected(frame, _why(error)))
             return None
         for event in events:
             handle = special.get(type(event))
             if handle is None:
-                append(time, event)
+                self._log(
+                    time, event
+                )  # `Core.append`, in the one place where a call more would show
+                self._apply(event)
                 continue
             try:
                 handle(time, event)
             except TooLarge:
-                append(time, _rejected(frame, "range"))
+                self._core.append(time, _rejected(frame, "range"))
                 return None
         return len(events)
 
@@ -170,7 +176,10 @@ def _rejected(frame: Frame, reason: Reason) -> FrameRejected:
 
 def _why(error: Exception) -> Reason:
     """One of our words: a library's text may change with its version, and with it the digest."""
-    return next((word for kind, word in _WORDS if isinstance(error, kind)), "decoder")
+    for kind, word in _WORDS:
+        if isinstance(error, kind):
+            return word
+    return "decoder"
 
 
 _WORDS: tuple[tuple[type[Exception], Reason], ...] = (

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 import trio
 
-from tapefold.errors import LogError
+from tapefold.errors import Fenced, LogError
 from tapefold.events import AnyEvent
 from tapefold.log.reader import LogReader, Record, records
 from tapefold.log.segment import BLOCK, START, encoder, link, to_row
@@ -26,7 +26,10 @@ LOG_PENDING_MAX: Final = 1 << 16
 class Sink(Protocol):
     """What the kernel needs of a log."""
 
-    head: int
+    @property
+    def head(self) -> int:
+        """The last position."""
+        ...
 
     def append(self, time: Nanos, event: AnyEvent) -> None:
         """Take one event in."""
@@ -72,7 +75,7 @@ class Log:
             self._writer = (ThreadWriter if lock else InlineWriter)(rows, self.head)
         self._encode_into = encoder.encode_into
         self._followers = trio.lowlevel.ParkingLot()
-        self._closed = False
+        self._ended = self._closed = False
 
     # Writing
 
@@ -97,8 +100,9 @@ class Log:
         self._cut_off()
         if not self._ready or self._writer is None:
             return
-        if self._writer.failure and self.crowded:
-            raise self._writer.failure
+        failure = self._writer.failure
+        if failure and (self.crowded or isinstance(failure, Fenced)):
+            raise failure
         rows = [
             (piece.first, to_row(piece.chain, piece.times, piece.body)) for piece in self._ready
         ]
@@ -112,15 +116,20 @@ class Log:
         if self._writer:
             self._writer.sync()
 
+    def end(self) -> None:
+        """Nothing more will be appended: every `follow` ends once it has read all there is."""
+        self._ended = True
+        self._followers.unpark_all()
+
     def close(self) -> None:
         """Write the rest, let go of the file, and end every `follow`. Raises as `sync` does."""
         if self._closed:
             return
         self._closed = True
+        self.end()
         try:
             self.flush()
         finally:
-            self._followers.unpark_all()
             try:
                 if self._writer:
                     self._writer.close()
@@ -174,7 +183,7 @@ class Log:
                 yield from records(piece.first, piece.times, piece.body, max(stored, after), until)
 
     async def follow(self, after: int = 0) -> AsyncGenerator[Record]:
-        """Every record past *after*, and then each as it is appended; ends when the log is closed.
+        """Every record past *after*, and then each as it is appended; ends when the log does.
 
         A follower is a cursor: it holds up nobody, and one that is slow reads more at a time.
         """
@@ -184,7 +193,7 @@ class Log:
                 yield record
                 after = record.position
             if after >= self.head:
-                if self._closed:
+                if self._ended:
                     return
                 await self._followers.park()
 

@@ -99,10 +99,20 @@ def _check(path: Path) -> None:
         head = file.read(16)
     if head and head != b"SQLite format 3\0":
         raise LogError(f"{path} is not a log: it is no SQLite file")
-    with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as db:
+    with closing(sqlite3.connect(_reading(path), uri=True)) as db:
         tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     if tables and "stored_events" not in tables:
         raise LogError(f"{path} is not a log: it is a SQLite file of something else")
+
+
+def _reading(path: Path) -> str:
+    """How SQLite is to open a file that is only read.
+
+    It keeps an index of its own beside the file; where the folder takes none, the file must be whole
+    by itself, which it is once its writer has closed it.
+    """
+    alone = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
+    return f"file:{quote(str(path.absolute()))}?{'immutable=1' if alone else 'mode=ro'}"
 
 
 class Lock:

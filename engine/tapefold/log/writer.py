@@ -31,8 +31,12 @@ class InlineWriter:
         self.failure: Refused | None = None
 
     def put(self, batch: Batch) -> None:
-        """Store it."""
-        self._rows.insert(batch[1])
+        """Store it. Raises `Fenced` and `LogFull`."""
+        try:
+            _insert(self._rows, batch[1], self.durable)
+        except Refused as failure:
+            self.failure = failure
+            raise
         self.durable = batch[0]
 
     def sync(self) -> None:
@@ -100,26 +104,17 @@ class ThreadWriter:
         return batches
 
     def _store(self, rows: list[tuple[int, bytes]]) -> bool:
+        """Store *rows*, trying again while the disk is full; False if that is over for good."""
         while True:
             try:
-                self._rows.insert(rows)
-            except IntegrityError:
-                self._fail(
-                    Fenced(
-                        f"another writer has written to {self._rows.where}: this engine writes no more "
-                        f"(durable to position {self.durable}); open the log again"
-                    )
-                )
-                return False
-            except (PersistenceError, sqlite3.Error, OSError) as error:
-                self._fail(
-                    LogFull(
-                        f"{self._rows.where} cannot be written ({error}): it is durable to position "
-                        f"{self.durable}; free some space and start again"
-                    )
-                )
+                _insert(self._rows, rows, self.durable)
+            except LogFull as failure:
+                self._fail(failure)
                 if self._closing.wait(RETRY):
                     return False
+            except Refused as failure:
+                self._fail(failure)
+                return False
             else:
                 return True
 
@@ -127,3 +122,19 @@ class ThreadWriter:
         with self._state:
             self.failure = failure
             self._state.notify_all()
+
+
+def _insert(rows: Rows, new: list[tuple[int, bytes]], durable: int) -> None:
+    """Store *new*, all or none. Raises `Fenced` and `LogFull`, which say what is safe."""
+    try:
+        rows.insert(new)
+    except IntegrityError as error:
+        raise Fenced(
+            f"another writer has written to {rows.where}: this engine writes no more (durable to "
+            f"position {durable}); open the log again"
+        ) from error
+    except (PersistenceError, sqlite3.Error, OSError) as error:
+        raise LogFull(
+            f"{rows.where} cannot be written ({error}): it is durable to position {durable}; free "
+            "some space and start again"
+        ) from error

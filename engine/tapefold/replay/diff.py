@@ -1,7 +1,7 @@
 """Two pieces of JSON side by side, for people: which fields differ, and how."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -17,10 +17,11 @@ def flatten(data: bytes) -> dict[str, str]:
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+        for key, inner in cast("dict[str, Any]", value).items():
+            yield from _leaves(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and value:
-        for number, inner in enumerate(value):
+        items: list[Any] = value
+        for number, inner in enumerate(items):
             yield from _leaves(inner, f"{path}[{number}]")
     else:
         yield path or "all", msgspec.json.encode(value).decode()

@@ -7,11 +7,12 @@ Reading builds strings, lists and mappings from YAML's events and nothing else: 
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BufferedWriter
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
 import yaml
 
 from tapefold.adapter import Frame
@@ -26,7 +27,8 @@ ITEM_MAX: Final = 4 * FRAME_MAX
 DEPTH_MAX: Final = 16
 """How deep an interaction may be nested; a real one is 5 deep."""
 _BINARY: Final = "tag:yaml.org,2002:binary"
-_Node: TypeAlias = Any
+_Node: TypeAlias = "str | bytes | list[_Node] | dict[str, _Node]"
+_Inner: TypeAlias = "list[_Node] | dict[str, _Node]"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -36,6 +38,26 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
+
+
+class _Status(msgspec.Struct):
+    code: int
+
+
+class _Body(msgspec.Struct):
+    string: object
+    """Text, or bytes where it is none."""
+
+
+class _Response(msgspec.Struct):
+    status: _Status
+    body: _Body
+    n: int = 0
+    """Of the request; 0 where vcrpy or a person wrote the cassette, and the order tells."""
+
+
+class _Interaction(msgspec.Struct):
+    response: _Response
 
 
 class Cassette:
@@ -61,11 +83,17 @@ class Cassette:
     def _answers(self) -> Iterator[tuple[int, Answer]]:
         for ordinal, item in enumerate(self._items(), 1):
             try:
-                yield _answer(item, ordinal)
-            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                response = msgspec.convert(item, _Interaction, strict=False).response
+            except (msgspec.ValidationError, RecursionError) as error:
+                what = f"interaction {ordinal} is none of vcrpy's ({error})"
+                raise SessionError(f"{self._path}: {what}") from error
+            body = response.body.string
+            if not isinstance(body, str | bytes):
                 raise SessionError(
-                    f"{self._path}, interaction {ordinal}: not one of vcrpy's"
-                ) from error
+                    f"{self._path}: interaction {ordinal} has a body that is no text"
+                )
+            data = body if isinstance(body, bytes) else body.encode()
+            yield response.n or ordinal, Answer(response.status.code, data)
 
     def _items(self) -> Iterator[_Node]:
         """Interactions one by one; all at once where vcrpy or a person has written the file anew."""
@@ -78,7 +106,7 @@ class Cassette:
             size = 0
             for line in iter(lambda: file.readline(ITEM_MAX), b""):
                 if line == END:
-                    yield from self._parse(b"".join(text))
+                    yield from self._list(b"".join(text))
                     text, size = [], 0
                     continue
                 text.append(line)
@@ -89,15 +117,19 @@ class Cassette:
                     )
             # What has no end was torn off by a kill, unless nothing has one.
 
-    def _whole(self, data: bytes) -> list[_Node]:
+    def _whole(self, data: bytes) -> Sequence[_Node]:
         if len(data) > ITEM_MAX:
-            raise SessionError(
-                f"{self._path}: more than {ITEM_MAX} bytes, and not written by tapefold"
-            )
+            raise SessionError(f"{self._path}: more than {ITEM_MAX} bytes, and not by tapefold")
         top = self._parse(data)
         items = top.get("interactions") if isinstance(top, dict) else None
         if not isinstance(items, list):
             raise SessionError(f"{self._path} is no cassette: it has no list of interactions")
+        return items
+
+    def _list(self, data: bytes) -> Sequence[_Node]:
+        items = self._parse(data)
+        if not isinstance(items, list):
+            raise SessionError(f"{self._path}: something that is no list of interactions")
         return items
 
     def _parse(self, data: bytes) -> _Node:
@@ -108,19 +140,12 @@ class Cassette:
             raise SessionError(f"{self._path} cannot be read: {problem}") from error
 
 
-def _answer(item: _Node, ordinal: int) -> tuple[int, Answer]:
-    response = item["response"]
-    body = response["body"]["string"]
-    data = body if isinstance(body, bytes) else body.encode()
-    return int(response.get("n", ordinal)), Answer(int(response["status"]["code"]), data)
-
-
 def _build(data: bytes) -> _Node:
     """Plain data from YAML's events. Raises `ValueError` for what a cassette has no use for."""
-    stack: list[tuple[list[_Node] | dict[str, _Node], list[str]]] = [([], [])]
+    stack: list[tuple[_Inner, list[str]]] = [([], [])]
     for event in yaml.parse(data, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
-            raise ValueError("an alias, which no cassette needs")
+            raise ValueError("an alias, which no cassette needs")  # noqa: TRY004 - the file is wrong
         if isinstance(event, yaml.CollectionEndEvent):
             node, _ = stack.pop()
             _put(stack, node)
@@ -136,16 +161,16 @@ def _build(data: bytes) -> _Node:
     return top[0]
 
 
-def _put(stack: list[tuple[list[_Node] | dict[str, _Node], list[str]]], node: _Node) -> None:
+def _put(stack: list[tuple[_Inner, list[str]]], node: _Node) -> None:
     inner, keys = stack[-1]
     if isinstance(inner, list):
         inner.append(node)
     elif keys:
         inner[keys.pop()] = node
-    elif isinstance(node, str):
-        keys.append(node)
-    else:
+    elif not isinstance(node, str):
         raise ValueError("a key that is no text")
+    else:
+        keys.append(node)
 
 
 def _scalar(event: yaml.ScalarEvent) -> str | bytes:

@@ -40,7 +40,6 @@ class Digests(msgspec.Struct, frozen=True):
 class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     """session.toml."""
 
-    format: int = msgspec.UNSET  # type: ignore[assignment]
     exchanges: list[str]
     instruments: list[str] = []
     source: Source
@@ -96,10 +95,9 @@ class _Format(msgspec.Struct):
 
 def write_meta(folder: Path, meta: Meta) -> None:
     """Write session.toml, whole or not at all."""
-    meta.format = FORMAT
     path = folder / (NAME + ".new")
     with path.open("wb") as file:
-        tomli_w.dump(msgspec.to_builtins(meta), file)
+        tomli_w.dump({"format": FORMAT, **msgspec.to_builtins(meta)}, file)
         file.flush()
         os.fsync(file.fileno())
     path.replace(folder / NAME)

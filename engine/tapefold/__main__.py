@@ -1,0 +1,5 @@
+"""`python -m tapefold` is `tapefold`."""
+
+from tapefold.cli import main
+
+main()

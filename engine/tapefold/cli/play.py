@@ -1,0 +1,115 @@
+"""Playing a session for somebody who looks: at a pace, up to a point, into a log."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, perf_counter, sleep
+
+from tapefold.cli.failures import patience
+from tapefold.cli.terminal import INTERVAL
+from tapefold.cli.when import Until
+from tapefold.errors import Refused, TapefoldError
+from tapefold.history import SAVE_EVERY, Cache
+from tapefold.log import open_log
+from tapefold.replay import Replay
+from tapefold.report import CHUNK
+from tapefold.units import SECOND, Nanos
+
+
+class Kept:
+    """A log file of a replay's own, with views saved beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.log = path, open_log(path)
+        self._cache, self._saved = Cache(path), 0
+        if self.log.head:
+            self.log.close()
+            raise Refused(
+                f"{path} is a log with {self.log.head:,} events already: a replay needs a new one"
+            )
+
+    def between(self, replay: Replay) -> None:
+        """Between two steps: wait for the disk if it is behind, and save views now and then."""
+        if self.log.crowded:
+            self.log.sync()
+        if self.log.head // SAVE_EVERY > self._saved:
+            self._saved = self.log.head // SAVE_EVERY
+            self._cache.save(replay.views, self.log.digest())
+
+    def end(self, replay: Replay) -> None:
+        """Close the log, whole."""
+        digest = self.log.digest()
+        self.log.close()
+        self._cache.save(replay.views, digest)
+
+    def break_off(self, error: BaseException) -> None:
+        """Close the log with what came, and say in *error* how far that is."""
+        with suppress(TapefoldError):  # one of closing is *error*, or follows from it
+            self.log.close()
+        error.add_note(f"{self.path} has everything up to position {self.log.durable:,}")
+
+
+class Player:
+    """Plays one replay. Times are those of the machine, which the kernel never sees."""
+
+    def __init__(
+        self,
+        *,
+        speed: float | None = None,
+        until: Until | None = None,
+        between: Callable[[Replay], None] = lambda replay: None,
+    ) -> None:
+        self._speed, self._until, self._between = speed, until or Until(), between
+        self._spent = 0.0
+
+    def play(self, replay: Replay) -> float:
+        """Play to the end, or to where it was asked for; the seconds that playing alone took.
+
+        Ctrl-C is heard between steps, so that no event is torn. Raises as `Replay.play` does.
+        """
+        with patience() as waiting:
+            began = monotonic()
+            while self._chunk(replay, began):
+                self._between(replay)
+                waiting.check()
+                if self._speed:
+                    self._wait(replay, began, self._speed)
+            self._between(replay)
+        return self._spent
+
+    def _chunk(self, replay: Replay, began: float) -> bool:
+        """Play some lines; False where it stops."""
+        head, stop = self._until.position, self._until.moment(replay.session.meta.started_ns)
+        if head is not None and replay.log.head >= head:
+            return self._last(replay)
+        limit = stop
+        if self._speed:
+            passed = replay.session.meta.started_ns + int(
+                (monotonic() - began) * self._speed * SECOND
+            )
+            limit = passed if stop is None else min(stop, passed)
+        mark = perf_counter()
+        more = replay.play(CHUNK, time_max=limit, head_max=head)
+        self._spent += perf_counter() - mark
+        if not more:
+            return not replay.ended and self._last(replay)
+        return stop is None or not _is_past(replay.peek(), stop)
+
+    @staticmethod
+    def _last(replay: Replay) -> bool:
+        """Where nothing is left to play, reaching the position was reaching the end."""
+        if replay.peek() is None:
+            replay.play(1)
+        return False
+
+    @staticmethod
+    def _wait(replay: Replay, began: float, speed: float) -> None:
+        """Until the next line is due, or a picture."""
+        following = replay.peek()
+        if following is not None:
+            due = began + (following - replay.session.meta.started_ns) / SECOND / speed
+            sleep(max(0.0, min(due - monotonic(), INTERVAL)))
+
+
+def _is_past(following: Nanos | None, stop: Nanos) -> bool:
+    return following is not None and following > stop

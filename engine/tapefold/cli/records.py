@@ -1,0 +1,127 @@
+"""A log's records as lines, for people, and as JSON. Prices and sizes are plain decimals in both."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from tapefold.cli.when import moment
+from tapefold.events import (
+    AnyEvent,
+    BookDelta,
+    BookInvalidated,
+    BookSnapshot,
+    ConnectionClosed,
+    ConnectionOpened,
+    FrameRejected,
+    InstrumentListed,
+    Quote,
+    RequestFailed,
+    RunStarted,
+    Scaled,
+    Trade,
+)
+from tapefold.log import Record
+from tapefold.units import fixed, plain
+
+_PRICES: Final = {"price", "bid_price", "ask_price"}
+_SIZES: Final = {"size", "bid_size", "ask_size"}
+BookEvent: TypeAlias = BookDelta | BookSnapshot | BookInvalidated
+
+
+class Teller:
+    """Tells records in their order. It knows the instruments that were listed so far."""
+
+    def __init__(self, rows: dict[int, InstrumentListed] | None = None) -> None:
+        self._rows = dict(rows or {})
+
+    def line(self, record: Record) -> str:
+        """One record for people."""
+        event = self._hear(record.event)
+        name = type(event).__name__
+        what = " ".join(filter(None, (self._about(event), self._said(event))))
+        when = moment(record.time_received, digits=9)
+        return f"{record.position:>8}  {when}  {name:<16}  {what}"
+
+    def json(self, record: Record) -> dict[str, Any]:
+        """One record as an object: the event's own fields, and what its instrument is called."""
+        event = self._hear(record.event)
+        told: dict[str, Any] = {
+            "position": record.position,
+            "time_received": record.time_received,
+            "event": event.__struct_config__.tag,
+        }
+        if isinstance(event, BookEvent | Trade | Quote):
+            row = self._rows.get(event.instrument)
+            told |= {"exchange": row.exchange, "symbol": row.symbol} if row else {}
+        for field in event.__struct_fields__:
+            told[field.removeprefix("packed_")] = self._value(event, field)
+        return told
+
+    def _about(self, event: AnyEvent) -> str:
+        if not isinstance(event, BookEvent | Trade | Quote):
+            return ""
+        row = self._rows.get(event.instrument)
+        return f"{row.exchange} {row.symbol}" if row else f"instrument {event.instrument}"
+
+    def _hear(self, event: AnyEvent) -> AnyEvent:
+        if isinstance(event, InstrumentListed):
+            self._rows[event.instrument] = event
+        return event
+
+    def _digits(self, instrument: int) -> tuple[int, int]:
+        row = self._rows.get(instrument)
+        return (row.price_digits, row.size_digits) if row else (0, 0)
+
+    def _value(self, event: AnyEvent, field: str) -> Any:
+        value = getattr(event, field)
+        if isinstance(value, msgspec.Raw):
+            return self._levels(event, getattr(event, field.removeprefix("packed_")))
+        if isinstance(value, Decimal):
+            return fixed(value)
+        if isinstance(value, bytes):
+            return value.decode(errors="replace")
+        if isinstance(event, Trade | Quote) and field in _PRICES | _SIZES:
+            price, size = self._digits(event.instrument)
+            return plain(value, price if field in _PRICES else size)
+        return value
+
+    def _levels(self, event: Any, levels: Scaled) -> list[tuple[str, str]]:
+        price, size = self._digits(event.instrument)
+        return [(plain(p, price), plain(s, size)) for p, s in levels]
+
+    def _said(self, event: AnyEvent) -> str:
+        match event:
+            case Trade():
+                return f"{event.taker or 'trade'} {self._of(event, 'size')} at {self._of(event, 'price')}"
+            case Quote():
+                bid = f"{self._of(event, 'bid_price')} x {self._of(event, 'bid_size')}"
+                ask = f"{self._of(event, 'ask_price')} x {self._of(event, 'ask_size')}"
+                return f"bid {bid}, ask {ask}"
+            case BookDelta() | BookSnapshot():
+                return f"{len(event.bids)} bids, {len(event.asks)} asks, sequence {event.sequence}"
+            case _:
+                return _RARE.get(type(event), repr)(event)
+
+    def _of(self, event: AnyEvent, field: str) -> str:
+        return str(self._value(event, field))
+
+
+def _failed(event: RequestFailed) -> str:
+    about = " ".join(filter(None, (event.exchange, event.purpose, event.subject)))
+    return f"{about}: {event.reason or f'status {event.status}'}"
+
+
+_RARE: Final[dict[type, Callable[[Any], str]]] = {
+    InstrumentListed: lambda e: (
+        f"{e.exchange} {e.symbol} ({e.native_symbol}) is instrument {e.instrument}, "
+        f"{e.price_digits} and {e.size_digits} decimals"
+    ),
+    RunStarted: lambda e: f"by {', '.join(f'{n} {v}' for n, v in e.versions.items()) or 'nobody'}",
+    BookInvalidated: lambda e: f"{e.reason}, expected {e.expected}, got {e.got}",
+    ConnectionOpened: lambda e: str(e.lane),
+    ConnectionClosed: lambda e: f"{e.lane} by {e.by}, {e.code} {e.reason}".rstrip(),
+    FrameRejected: lambda e: f"{e.lane}: {e.reason}, {e.size} bytes",
+    RequestFailed: _failed,
+}

@@ -1,0 +1,191 @@
+"""`tapefold replay`: play a session, say what happened, and whether it is what was recorded."""
+
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tapefold.cli.options import examples, parsed
+from tapefold.cli.paths import open_session
+from tapefold.cli.play import Kept, Player
+from tapefold.cli.tables import drawn, plain, replay_table, views_table
+from tapefold.cli.terminal import Screen, draw, on_terminal, say, say_json, screen
+from tapefold.cli.when import Until, moment, parse_speed, parse_until, span
+from tapefold.errors import Mismatch
+from tapefold.replay import Replay
+from tapefold.report import Report, replay_report
+from tapefold.session import Session
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@click.command(
+    "replay",
+    short_help="Play a session, and prove it by its digest.",
+    epilog=examples(
+        "tapefold replay",
+        "tapefold replay cassettes/binance/eth --speed 10 --until +2m",
+        "tapefold replay cassettes/binance/eth --log eth.log --json",
+    ),
+)
+@click.argument("path", metavar="[SESSION]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--speed",
+    metavar="N|max",
+    callback=parsed(parse_speed),
+    default="max",
+    help="1 is as recorded, 10 ten times that; max, as fast as it goes, if not given.",
+)
+@click.option(
+    "--until",
+    metavar="POSITION|TIME",
+    callback=parsed(parse_until),
+    help="Stop at a position of the log (1234), at a time (2024-08-08T23:54:15.5, UTC unless it "
+    "says otherwise) or so long after the start (+12.5s, +2m).",
+)
+@click.option(
+    "--log",
+    "log",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the events to a new log.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one object, with fingerprints.")
+def command(
+    path: Path | None, speed: float | None, until: Until | None, log: Path | None, as_json: bool
+) -> None:
+    """Play a SESSION, the bundled one if none is named, and prove it by its digest."""
+    session = open_session(path or _bundled())
+    if not as_json:
+        say(announced(session))
+    report, replay = _played(session, speed, until, log, as_json)
+    if as_json:
+        say_json(report.as_json())
+    else:
+        table = replay_table(report.instruments)
+        draw(drawn(table) if on_terminal(sys.stdout) else "", ["", *plain(table), ""])
+        say(*outcome(report, replay), *([f"the events are in {log}"] if log else []))
+    if report.reached is False:
+        raise Mismatch(not_reached(report))
+
+
+def _bundled() -> Path:
+    from tapefold.sim import bundled
+
+    return bundled()
+
+
+def _played(
+    session: Session, speed: float | None, until: Until | None, log: Path | None, as_json: bool
+) -> tuple[Report, Replay]:
+    kept = Kept(log) if log else None
+    replays: list[Replay] = []
+    try:
+        with ExitStack() as stack:
+            shown = stack.enter_context(screen())
+
+            def between(replay: Replay) -> None:
+                if kept:
+                    kept.between(replay)
+                if shown.due():
+                    _show(shown, replay)
+
+            player = Player(speed=speed, until=until, between=between)
+
+            def play(replay: Replay) -> float:
+                replays.append(replay)
+                return player.play(replay)
+
+            sink = kept.log if kept else None
+            report = replay_report(session, sink, fingerprints=as_json, play=play)
+    except BaseException as error:
+        if kept:
+            kept.break_off(error)
+        raise
+    if kept:
+        kept.end(replays[0])
+    return report, replays[0]
+
+
+def _show(shown: Screen, replay: Replay) -> None:
+    """The books as they are being rebuilt, where nothing but the terminal hears of it."""
+    books = on_terminal(sys.stdout)
+    most = max(1, os.get_terminal_size(sys.stderr.fileno()).lines - 8)
+    shown.show(picture(replay, most if books else 0))
+
+
+def picture(replay: Replay, most: int) -> "RenderableType":
+    """Up to *most* books, and how far the tape is."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text as Line
+
+    whole, time = replay.session.meta.counts.lines, replay.time
+    since = span(time - replay.session.meta.started_ns)
+    row = Table.grid(padding=(0, 1))
+    total = max(whole, replay.lines) if whole else None
+    row.add_row(
+        ProgressBar(total=total, completed=replay.lines, width=30, pulse=not whole),
+        Line(f"{replay.lines:,}{f' of {whole:,}' if whole else ''} lines", "dim"),
+        Line(f"{moment(time, digits=1)} UTC  +{since}", "dim"),
+    )
+    return Group(drawn(views_table(replay.views, most)), Line(), row) if most else row
+
+
+def announced(session: Session) -> str:
+    """What is going to be played."""
+    meta = session.meta
+    lines = f", {meta.counts.lines:,} lines" if meta.counts.lines else ""
+    when = moment(meta.started_ns, digits=0)
+    return f"replaying {session.folder}: {', '.join(meta.exchanges)}{lines}, from {when} UTC"
+
+
+def outcome(report: Report, replay: Replay) -> list[str]:
+    """What there is to say below the table."""
+    lines = [
+        f"{report.frames:,} frames, {report.events:,} events in {report.seconds:.2f} s: "
+        f"{report.frames_per_second:,} frames/s"
+    ]
+    if report.skipped:
+        lines.append(f"{report.skipped:,} frames of streams that nobody reads")
+    if report.anomalies:
+        lines.append(
+            f"{report.anomalies:,} anomalies: `tapefold show {report.session.folder} "
+            f"--at {report.events}` tells"
+        )
+    if not report.ended:
+        since = span(replay.time - report.session.meta.started_ns)
+        lines.append(
+            f"stopped early, at position {report.events:,}, {moment(replay.time)} UTC (+{since}): "
+            "the digest is not compared"
+        )
+    lines.append(f"digest {report.digests.log}{_compared(report)}")
+    return lines
+
+
+def _compared(report: Report) -> str:
+    if not report.ended:
+        return ""
+    said = {True: "as recorded", False: "NOT as recorded", None: "none was recorded"}
+    return f" ({said[report.reached]})"
+
+
+def not_reached(report: Report) -> str:
+    """Which digests differ, and why that may be. Reads the tape once more."""
+    wanted, got = report.session.meta.digests, report.digests
+    names = sorted({*wanted.folds, *got.folds})
+    folds = [name for name in names if wanted.folds.get(name) != got.folds.get(name)]
+    lines = [
+        "the replay did not come to what was recorded",
+        f"  recorded  {wanted.log}",
+        f"  reached   {got.log}",
+        f"  folds that differ: {', '.join(folds) or 'none'}",
+    ]
+    if report.session.edited():
+        lines.append("  the tape was edited since it was sealed")
+    return "\n".join(lines)

@@ -1,0 +1,192 @@
+"""`tapefold show`: what a session or a log is, a book at any position, records as they come."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tapefold.cli.facts import (
+    book_facts,
+    find_book,
+    log_facts,
+    log_lines,
+    session_facts,
+    session_lines,
+    state_told,
+    told_lines,
+    views_facts,
+)
+from tapefold.cli.options import examples
+from tapefold.cli.paths import open_either
+from tapefold.cli.play import Player
+from tapefold.cli.records import Teller
+from tapefold.cli.tables import drawn, drawn_ladder, ladder, plain, plain_ladder, views_table
+from tapefold.cli.terminal import draw, on_terminal, say, say_json
+from tapefold.cli.when import Until
+from tapefold.errors import BadInput
+from tapefold.events import AnyEvent
+from tapefold.history import History
+from tapefold.log import Log, Record, read_log
+from tapefold.replay import Replay
+from tapefold.session import Session
+from tapefold.units import Nanos
+from tapefold.views import Views
+
+TAIL = 10
+"""Records of a log that are shown before those that come."""
+
+
+@click.command(
+    "show",
+    short_help="Look into a session or a log.",
+    epilog=examples(
+        "tapefold show cassettes/binance/eth",
+        "tapefold show eth.log --at 5000 --book ETH-USDT --depth 5",
+        "tapefold show eth.log --follow --json",
+    ),
+)
+@click.argument("path", metavar="SESSION|LOG", type=click.Path(path_type=Path))
+@click.option(
+    "--at",
+    metavar="POSITION",
+    type=click.IntRange(0, 2**62),
+    help="What was known there; with --follow, where to begin.",
+)
+@click.option("--book", "pair", metavar="PAIR", help="Draw a book: ETH-USDT or binance:ETH-USDT.")
+@click.option(
+    "--depth",
+    metavar="N",
+    type=click.IntRange(1, 100_000),
+    default=10,
+    show_default=True,
+    help="Levels a side.",
+)
+@click.option("--follow", is_flag=True, help="Print records, and go on as more come, to Ctrl-C.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one object; with --follow, one a line."
+)
+def command(
+    path: Path, at: int | None, pair: str | None, depth: int, follow: bool, as_json: bool
+) -> None:
+    """Look into a SESSION or a LOG, at its end or at any position."""
+    if follow and pair:
+        raise click.UsageError("--follow prints records and --book a book: ask for one of them")
+    found = open_either(path)
+    if isinstance(found, Session):
+        _show_session(found, at, pair, depth, follow=follow, as_json=as_json)
+    elif follow:
+        _follow_log(found, at, as_json=as_json)
+    else:
+        _show_log(found, at, pair, depth, as_json=as_json)
+
+
+def _show_session(
+    session: Session, at: int | None, pair: str | None, depth: int, *, follow: bool, as_json: bool
+) -> None:
+    if follow:
+        Player().play(Replay(session, Told(at or 0, as_json=as_json)))
+    elif at is None and pair is None:
+        facts = session_facts(session)
+        _tell(facts, session_lines(facts), as_json=as_json)
+    else:
+        views, time = views_at(session, at)
+        if pair:
+            _draw_book(views, pair, depth, time, as_json=as_json)
+            return
+        facts = {"session": str(session.folder), "position": views.position, "time_ns": time}
+        facts |= views_facts(views)
+        name = f"{session.folder} at position {views.position:,}"
+        lines = told_lines({"session": name} | state_told(facts))
+        _tell(facts, lines, views, as_json=as_json)
+
+
+def _show_log(path: Path, at: int | None, pair: str | None, depth: int, *, as_json: bool) -> None:
+    with History(path) as history:
+        facts, views = log_facts(history, at)
+    if pair:
+        _draw_book(views, pair, depth, facts["time_ns"], as_json=as_json)
+    else:
+        _tell({"log": str(path), **facts}, log_lines(str(path), facts), views, as_json=as_json)
+
+
+def _tell(
+    facts: dict[str, Any], lines: list[str], views: Views | None = None, *, as_json: bool
+) -> None:
+    if as_json:
+        say_json(facts)
+        return
+    say(*lines)
+    if views and views.instruments.rows:
+        table = views_table(views)
+        say("")
+        draw(drawn(table) if on_terminal(sys.stdout) else "", plain(table))
+
+
+def _draw_book(views: Views, pair: str, depth: int, time: Nanos | None, *, as_json: bool) -> None:
+    book = find_book(views, pair)
+    if as_json:
+        say_json(book_facts(book, depth, views.position, time))
+        return
+    found = ladder(book, depth, views.position, time)
+    draw(drawn_ladder(found) if on_terminal(sys.stdout) else "", plain_ladder(found))
+
+
+class Folded(Log):
+    """A log that folds what it hears up to one position, and not the rest of that step."""
+
+    def __init__(self, until: int | None) -> None:
+        super().__init__()
+        self._until, self.views = until, Views()
+        self.time: Nanos | None = None
+
+    def append(self, time: Nanos, event: AnyEvent) -> None:
+        """Take one event in."""
+        super().append(time, event)
+        if self._until is None or self.views.position < self._until:
+            self.views.apply(event)
+            self.time = time
+
+
+def views_at(session: Session, position: int | None) -> tuple[Views, Nanos | None]:
+    """What a session's log adds up to at a position, or at its end, and when that was.
+
+    Raises `BadInput` for a position past its end.
+    """
+    folded = Folded(position)
+    Player(until=Until(position=position)).play(Replay(session, folded))
+    if position is not None and folded.views.position < position:
+        raise BadInput(f"there is no position {position}: the session goes from 0 to {folded.head}")
+    return folded.views, folded.time
+
+
+class Told(Log):
+    """A log that prints what it hears past one position."""
+
+    def __init__(self, after: int, *, as_json: bool) -> None:
+        super().__init__()
+        self._after, self._as_json, self._teller = after, as_json, Teller()
+
+    def append(self, time: Nanos, event: AnyEvent) -> None:
+        """Take one event in."""
+        super().append(time, event)
+        _print(self._teller, Record(self.head, time, event), self._after, as_json=self._as_json)
+
+
+def _print(teller: Teller, record: Record, after: int, *, as_json: bool) -> None:
+    told = teller.json(record) if as_json else teller.line(record)
+    if record.position > after:
+        if isinstance(told, str):
+            say(told)
+        else:
+            say_json(told, one_line=True)
+
+
+def _follow_log(path: Path, at: int | None, *, as_json: bool) -> None:
+    with History(path) as history:
+        after = max(0, history.log.head - TAIL) if at is None else at
+        known = history.views(min(after, history.log.head)).instruments.rows
+    teller = Teller(known)
+    with read_log(path) as log:
+        for record in log.follow(after):
+            _print(teller, record, after, as_json=as_json)

@@ -1,0 +1,61 @@
+"""The simulator's first brick: a seeded market, and the session that is made of it.
+
+market.py     one instrument's market: a book, and strangers who trade in it
+story.py      which markets, for how long, and what goes wrong
+record.py     the kernel against a simulated exchange, in virtual time, written as a session
+__main__.py   `python -m tapefold.sim FOLDER [--seed N]`
+
+An exchange's skin (its JSON, its update ids) stands beside its adapter. Nothing here is a recording of
+a real exchange, and every session made here says so: its source is `simulator`.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import tapefold
+from tapefold.errors import SessionError
+from tapefold.sim.market import Best, Change, Market, Resting, Spec, Taken
+from tapefold.sim.record import Answer, Exchange, Published, Skin, load_skin, record
+from tapefold.sim.story import MINUTE, Lost, Story
+
+BUNDLED: Final = "binance/minute-with-a-gap"
+"""The bundled session, below `cassettes/`: `MINUTE` with the seed `SEED`."""
+SEED: Final = 7
+"""Of the bundled session."""
+
+
+def bundled() -> Path:
+    """The session that comes with tapefold: in a checkout the repo's, else the package's own copy.
+
+    Raises `SessionError` where there is neither.
+    """
+    package = Path(tapefold.__file__).parent
+    places = [root / "cassettes" / BUNDLED for root in (package.parents[1], package)]
+    for place in places:
+        if (place / "session.toml").is_file():
+            return place
+    raise SessionError(
+        f"the bundled session is not there ({' or '.join(map(str, places))}): install tapefold anew"
+    )
+
+
+__all__ = [
+    "BUNDLED",
+    "MINUTE",
+    "SEED",
+    "Answer",
+    "Best",
+    "Change",
+    "Exchange",
+    "Lost",
+    "Market",
+    "Published",
+    "Resting",
+    "Skin",
+    "Spec",
+    "Story",
+    "Taken",
+    "bundled",
+    "load_skin",
+    "record",
+]

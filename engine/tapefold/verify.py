@@ -1,0 +1,149 @@
+"""Verifying: that a log is what was written, and that a session, replayed, gives it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tapefold.errors import LogError, Mismatch
+from tapefold.events import AnyEvent
+from tapefold.history import History
+from tapefold.log import Log, LogReader
+from tapefold.replay import Replay
+from tapefold.session import Session
+from tapefold.units import Nanos
+from tapefold.views import Views
+
+_CHUNK = 4096
+
+
+class Verified(Struct, frozen=True):
+    """A log that is what was written."""
+
+    head: int
+    digest: str
+    saved_views: int
+    """Saved views that were compared with the log folded again."""
+
+
+class Difference(Struct, frozen=True):
+    """Where a replay and a log part."""
+
+    position: int
+    event: str
+    """The log's event there; empty past its end."""
+    field: str
+    replayed: str
+    logged: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return (
+            f"position {self.position}, {self.event or 'end of the log'}, {self.field}: "
+            f"the replay says {self.replayed}, the log {self.logged}"
+        )
+
+
+def verify_log(path: Path) -> Verified:
+    """Check every segment, the whole chain and the saved views. Raises `LogError`."""
+    with History(path) as history:
+        head = history.log.verify()
+        return Verified(head, history.log.digest(), history.verify())
+
+
+def verify_session(
+    session: Session, path: Path, progress: Callable[[int], None] = lambda lines: None
+) -> Verified:
+    """Replay *session* and compare it with a log event by event.
+
+    Raises `Mismatch` naming the first position, event and field that differ, and the folds that do;
+    `LogError` for a log that is not whole.
+    """
+    with History(path) as history:
+        head = history.log.verify()
+        compared = _Compared(history.log)
+        replay = Replay(session, compared)
+        while replay.play(_CHUNK) and compared.difference is None:
+            progress(replay.lines)
+        compared.end()
+        if compared.difference:
+            raise Mismatch(_tell(session, compared.difference, history))
+        return Verified(head, history.log.digest(), 0)
+
+
+class _Compared:
+    """A log for a replay to write to, each event compared with what a stored log has there."""
+
+    def __init__(self, log: LogReader) -> None:
+        self._stored: Iterator[AnyEvent] = log.events()
+        self._hashed = Log()
+        self.difference: Difference | None = None
+
+    @property
+    def head(self) -> int:
+        return self._hashed.head
+
+    def append(self, time: Nanos, event: AnyEvent) -> None:
+        self._hashed.append(time, event)
+        stored = next(self._stored, None)
+        if stored != event and self.difference is None:
+            self.difference = _difference(self.head, event, stored)
+
+    def commit(self) -> None:
+        """Nothing is kept."""
+
+    def digest(self) -> str:
+        return self._hashed.digest()
+
+    def end(self) -> None:
+        """The replay is over, and so should be the log."""
+        extra = next(self._stored, None)
+        if extra is not None and self.difference is None:
+            self.difference = _difference(self.head + 1, None, extra)
+
+
+def _difference(position: int, replayed: AnyEvent | None, logged: AnyEvent | None) -> Difference:
+    name = type(logged).__name__ if logged is not None else ""
+    if type(replayed) is not type(logged):
+        ours = type(replayed).__name__ if replayed is not None else "nothing"
+        return Difference(position, name, "the event itself", ours, name or "nothing")
+    field, (ours, theirs) = next(
+        (field, pair) for field, pair in _fields(replayed, logged) if pair[0] != pair[1]
+    )
+    return Difference(position, name, field, repr(ours), repr(theirs))
+
+
+def _fields(one: Any, other: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    for field in one.__struct_fields__:
+        pair = getattr(one, field), getattr(other, field)
+        if isinstance(pair[0], msgspec.Raw):
+            name = field.removeprefix("packed_")
+            yield from _levels(name, getattr(one, name), getattr(other, name))
+        yield field, pair
+
+
+def _levels(
+    name: str, one: list[tuple[int, int]], other: list[tuple[int, int]]
+) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Levels side by side, so that the first that differs is named and not the whole side."""
+    yield f"number of {name}", (len(one), len(other))
+    for number, pair in enumerate(zip(one, other, strict=False)):
+        yield f"{name}[{number}] (price, size, scaled)", pair
+
+
+def _tell(session: Session, difference: Difference, history: History) -> str:
+    whole = Replay(session)
+    while whole.play(_CHUNK):
+        pass
+    ours, theirs = whole.views.digests(), _digests(history)
+    folds = [fold for fold, digest in ours.items() if theirs.get(fold) != digest]
+    return f"{difference}\nfolds that differ at the end: {', '.join(folds) or 'none'}"
+
+
+def _digests(history: History) -> dict[str, str]:
+    try:
+        return history.views().digests()
+    except LogError:
+        return Views().digests()
