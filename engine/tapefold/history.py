@@ -93,8 +93,7 @@ class History:
             raise LogError(f"there is no position {position}: the log goes from 0 to {head}")
         views = self._newest(position)
         for until in self._stops(views.position, position):
-            for event in self.log.events(views.position, until):
-                views.apply(event)
+            views.apply_all(self.log.events(views.position, until))
             if until % SAVE_EVERY == 0:
                 self._cache.save(views, self.log.digest(until))
         return views
@@ -109,8 +108,7 @@ class History:
             saved = self._cache.load(position, self.log.digest(position))
             if saved is None:
                 continue
-            for event in self.log.events(views.position, position):
-                views.apply(event)
+            views.apply_all(self.log.events(views.position, position))
             if saved.freeze() != views.freeze():
                 raise LogError(
                     f"the views saved at position {position} are not those of the log: delete the "

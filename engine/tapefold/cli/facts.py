@@ -113,7 +113,8 @@ def log_lines(name: str, facts: dict[str, Any]) -> list[str]:
 
 def state_told(facts: dict[str, Any]) -> dict[str, str]:
     """What there is to say of views beside their instruments."""
-    told: dict[str, str] = {}
+    exchanges = {row["exchange"]: None for row in facts["instruments"]}
+    told = {"exchange": ", ".join(exchanges)} if exchanges else {}
     if facts["lanes"]:
         told["connected"] = ", ".join(facts["lanes"])
     if facts["anomalies"]:

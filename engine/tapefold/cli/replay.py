@@ -11,8 +11,8 @@ import click
 from tapefold.cli.options import examples, parsed
 from tapefold.cli.paths import open_session
 from tapefold.cli.play import Kept, Player
-from tapefold.cli.tables import drawn, plain, replay_table, views_table
-from tapefold.cli.terminal import Screen, draw, on_terminal, say, say_json, screen
+from tapefold.cli.tables import draw_table, drawn, views_table
+from tapefold.cli.terminal import Screen, on_terminal, say, say_json, screen
 from tapefold.cli.when import Until, moment, parse_speed, parse_until, span
 from tapefold.errors import Mismatch
 from tapefold.replay import Replay
@@ -61,14 +61,14 @@ def command(
     """Play a SESSION, the bundled one if none is named, and prove it by its digest."""
     session = open_session(path or _bundled())
     if not as_json:
-        say(announced(session))
+        say(*announced(session))
     report, replay = _played(session, speed, until, log, as_json)
     if as_json:
         say_json(report.as_json())
     else:
-        table = replay_table(report.instruments)
-        draw(drawn(table) if on_terminal(sys.stdout) else "", ["", *plain(table), ""])
-        say(*outcome(report, replay), *([f"the events are in {log}"] if log else []))
+        say("")
+        draw_table(views_table(replay.views))
+        say("", *outcome(report, replay), *([f"the events are in {log}"] if log else []))
     if report.reached is False:
         raise Mismatch(not_reached(report))
 
@@ -130,19 +130,24 @@ def picture(replay: Replay, most: int) -> "RenderableType":
     row = Table.grid(padding=(0, 1))
     total = max(whole, replay.lines) if whole else None
     row.add_row(
-        ProgressBar(total=total, completed=replay.lines, width=30, pulse=not whole),
+        ProgressBar(
+            total=total, completed=replay.lines, width=20, pulse=not whole, complete_style="cyan"
+        ),
         Line(f"{replay.lines:,}{f' of {whole:,}' if whole else ''} lines", "dim"),
-        Line(f"{moment(time, digits=1)} UTC  +{since}", "dim"),
+        Line(f"{moment(time, digits=1)[11:]} UTC  +{since}", "dim"),
     )
     return Group(drawn(views_table(replay.views, most)), Line(), row) if most else row
 
 
-def announced(session: Session) -> str:
+def announced(session: Session) -> list[str]:
     """What is going to be played."""
     meta = session.meta
     lines = f", {meta.counts.lines:,} lines" if meta.counts.lines else ""
     when = moment(meta.started_ns, digits=0)
-    return f"replaying {session.folder}: {', '.join(meta.exchanges)}{lines}, from {when} UTC"
+    return [
+        f"replaying {session.folder}",
+        f"{', '.join(meta.exchanges)}{lines}, from {when} UTC",
+    ]
 
 
 def outcome(report: Report, replay: Replay) -> list[str]:
@@ -160,19 +165,21 @@ def outcome(report: Report, replay: Replay) -> list[str]:
         )
     if not report.ended:
         since = span(replay.time - report.session.meta.started_ns)
-        lines.append(
-            f"stopped early, at position {report.events:,}, {moment(replay.time)} UTC (+{since}): "
-            "the digest is not compared"
+        lines += (
+            f"stopped early, at position {report.events:,}, {moment(replay.time)} UTC (+{since})",
+            "so the digest is not compared",
         )
-    lines.append(f"digest {report.digests.log}{_compared(report)}")
+    lines.append(f"digest {report.digests.log}")
+    if report.ended:
+        lines.append(_COMPARED[report.reached])
     return lines
 
 
-def _compared(report: Report) -> str:
-    if not report.ended:
-        return ""
-    said = {True: "as recorded", False: "NOT as recorded", None: "none was recorded"}
-    return f" ({said[report.reached]})"
+_COMPARED = {
+    True: "which is the one recorded, as are those of all folds",
+    False: "which is NOT the one recorded",
+    None: "and none was recorded to compare it with",
+}
 
 
 def not_reached(report: Report) -> str:

@@ -1,6 +1,5 @@
 """`tapefold show`: what a session or a log is, a book at any position, records as they come."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from tapefold.cli.options import examples
 from tapefold.cli.paths import open_either
 from tapefold.cli.play import Player
 from tapefold.cli.records import Teller
-from tapefold.cli.tables import drawn, drawn_ladder, ladder, plain, plain_ladder, views_table
-from tapefold.cli.terminal import draw, on_terminal, say, say_json
+from tapefold.cli.tables import draw_ladder, draw_table, ladder, views_table
+from tapefold.cli.terminal import say, say_json
 from tapefold.cli.when import Until
 from tapefold.errors import BadInput
 from tapefold.events import AnyEvent
@@ -118,9 +117,8 @@ def _tell(
         return
     say(*lines)
     if views and views.instruments.rows:
-        table = views_table(views)
         say("")
-        draw(drawn(table) if on_terminal(sys.stdout) else "", plain(table))
+        draw_table(views_table(views))
 
 
 def _draw_book(views: Views, pair: str, depth: int, time: Nanos | None, *, as_json: bool) -> None:
@@ -128,8 +126,7 @@ def _draw_book(views: Views, pair: str, depth: int, time: Nanos | None, *, as_js
     if as_json:
         say_json(book_facts(book, depth, views.position, time))
         return
-    found = ladder(book, depth, views.position, time)
-    draw(drawn_ladder(found) if on_terminal(sys.stdout) else "", plain_ladder(found))
+    draw_ladder(ladder(book, depth, views.position, time))
 
 
 class Folded(Log):

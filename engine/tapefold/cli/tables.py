@@ -3,14 +3,14 @@
 Everything here is a function of its arguments; rich is imported when a terminal is drawn to.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tapefold.cli.terminal import clean
+from tapefold.cli.terminal import clean, draw, on_terminal, say
 from tapefold.cli.when import moment
 from tapefold.folds.book_view import BookView
-from tapefold.report import InstrumentReport
 from tapefold.units import Level, Nanos, fixed
 from tapefold.views import Views
 
@@ -32,40 +32,24 @@ class Table(NamedTuple):
     left: frozenset[str] = frozenset()
 
 
-def replay_table(rows: Sequence[InstrumentReport]) -> Table:
-    """What a replay came to, an instrument a row."""
-    names = ("instrument", "exchange", "book", "updates", "trades", "gaps", *_PRICES)
-    return Table(
-        names,
-        [
-            (
-                row.instrument.symbol,
-                row.instrument.exchange,
-                row.book.state,
-                f"{row.book.updates:,}",
-                f"{row.trades:,}",
-                f"{row.book.gaps:,}",
-                *_prices(row.book),
-            )
-            for row in rows
-        ],
-        _LEFT,
-    )
-
-
 def views_table(views: Views, most: int | None = None) -> Table:
-    """The instruments of a log at one position; the first *most* of them."""
-    names = ("instrument", "exchange", "book", "updates", "trades", "quotes", "gaps", *_PRICES)
+    """The instruments as they are known at one position; the first *most* of them.
+
+    Their exchange is said where there are several: so the table fits into 80 columns.
+    """
+    listed = [views.instruments.rows[number] for number in sorted(views.instruments.rows)]
+    several = len({row.exchange for row in listed}) > 1
     rows: list[tuple[str, ...]] = []
-    for number in sorted(views.instruments.rows)[:most]:
-        row, market = views.instruments.rows[number], views.markets[number]
-        book = BookView(row, views.books[number], stale=True)
-        counts = (f"{n:,}" for n in (book.updates, market.trades, market.quotes, book.gaps))
-        rows.append((row.symbol, row.exchange, book.state, *counts, *_prices(book)))
-    return Table(names, rows, _LEFT)
+    for row in listed[:most]:
+        book = BookView(row, views.books[row.instrument], stale=True)
+        names = (row.symbol, row.exchange) if several else (row.symbol,)
+        counts = (book.updates, views.markets[row.instrument].trades, book.gaps)
+        rows.append((*names, book.state, *(f"{n:,}" for n in counts), *_prices(book)))
+    first = ("instrument", "exchange") if several else ("instrument",)
+    return Table((*first, *_NAMES), rows, _LEFT)
 
 
-_PRICES: Final = ("best bid", "best ask", "spread")
+_NAMES: Final = ("book", "updates", "trades", "gaps", "best bid", "best ask", "spread")
 _LEFT: Final = frozenset(("instrument", "exchange", "book"))
 
 
@@ -97,12 +81,28 @@ def drawn(table: Table) -> "RenderableType":
     from rich.table import Table as Drawn
     from rich.text import Text
 
-    found = Drawn(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, show_edge=False)
+    found = Drawn(
+        box=box.SIMPLE_HEAD,
+        header_style="dim",
+        border_style="dim",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
     for name in table.columns:
-        found.add_column(name, justify="left" if name in table.left else "right", no_wrap=True)
+        left = name in table.left  # names may be broken where it is narrow, numbers never
+        found.add_column(name, justify="left" if left else "right", no_wrap=not left)
     for row in table.rows:
         found.add_row(*(Text(clean(cell), style=_COLOURS.get(cell, "")) for cell in row))
     return found
+
+
+def draw_table(table: Table) -> None:
+    """On a terminal or in a pipe, as standard output is."""
+    if on_terminal(sys.stdout):
+        draw(drawn(table))
+    else:
+        say(*plain(table))
 
 
 class Rung(NamedTuple):
@@ -225,6 +225,14 @@ def drawn_ladder(found: Ladder) -> "RenderableType":
         side = rung.side
         _draw(text, rung)
     return text
+
+
+def draw_ladder(found: Ladder) -> None:
+    """On a terminal or in a pipe, as standard output is."""
+    if on_terminal(sys.stdout):
+        draw(drawn_ladder(found))
+    else:
+        say(*plain_ladder(found))
 
 
 def _draw(text: "Text", rung: Rung) -> None:

@@ -48,11 +48,8 @@ def complain(message: str) -> None:
                 click.echo(clean(line), err=True)
 
 
-def draw(picture: "RenderableType", plain: list[str]) -> None:
-    """*picture* on a terminal, *plain* lines in a pipe."""
-    if not on_terminal(sys.stdout):
-        say(*plain)
-        return
+def draw(picture: "RenderableType") -> None:
+    """Something of rich's, on the terminal that standard output is. Raises `Refused` as `say` does."""
     with _written():
         console(sys.stdout).print(picture)
 

@@ -5,25 +5,23 @@ thing that it asks for is written just before the line that answers it: the last
 been. What nobody recorded is named in session.toml as synthesised.
 """
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import chain
-from os import getpid
 from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
 
 from tapefold.adapter import Command, Declare, Frame, Listing, Open, Request, Subscribe, Unsubscribe
-from tapefold.errors import CaptureError, Mismatch, SessionError
+from tapefold.errors import CaptureError
 from tapefold.imports.capture import Captured, files_of, load_format, read_capture
 from tapefold.imports.scan import Connection, Connections, Scanned, scan
 from tapefold.kernel import Kernel, Run
 from tapefold.log import Log
-from tapefold.replay import Replay
-from tapefold.session import Meta, Session, SessionWriter
+from tapefold.replay import seal
+from tapefold.session import Meta, Session, SessionWriter, new_session
 from tapefold.units import Nanos
 
 Progress = Callable[[str, int], None]
@@ -55,22 +53,12 @@ def import_capture(
     *exchange* is read from the capture where it can be; *symbols* names instruments (native name to
     BASE-QUOTE) where the capture has no list of them. Raises `CaptureError`, `SessionError`.
     """
-    if folder.exists():
-        raise SessionError(f"{folder} is there already: name a folder that is not, or remove it")
     reading, files = load_format(form), files_of(paths)
-    scanned = scan(
-        _counted(read_capture(reading.read, files), "reading", progress), exchange, reading
-    )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = folder.with_name(f".{folder.name}.importing-{getpid()}")
-    work.mkdir()
-    try:
+    with new_session(folder) as work:
+        lines = _counted(read_capture(reading.read, files), "reading", progress)
+        scanned = scan(lines, exchange, reading)
         lines = _counted(read_capture(reading.read, files), "importing", progress)
         made = _Import(scanned, work, symbols or {}, joined=reading.joined).run(lines, form, files)
-        work.replace(folder)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
     return Imported(Session(folder), *made)
 
 
@@ -114,7 +102,7 @@ class _Import:
                 self._take(last)
             for asked in self._open:
                 self._writer.out(last.time, asked)
-            self._seal()
+            seal(self._writer, self._log.digest())
         finally:
             self._writer.close()
         vain = [f"{out.purpose} {out.subject}" for out in self._open if isinstance(out, Request)]
@@ -230,16 +218,3 @@ class _Import:
                 self._open.append(asked)
             else:
                 self._writer.out(time, asked)
-
-    def _seal(self) -> None:
-        """Replay what was written: its digests, and not those of this run, are what is promised."""
-        self._writer.close()
-        replay = Replay(Session(self._work))
-        while replay.play(_OFTEN):
-            pass
-        digests = replay.digests()
-        if digests.log != self._log.digest():
-            raise Mismatch(
-                "the session replays to another digest than its import: a fault of tapefold"
-            )
-        self._writer.seal(digests, replay.log.head)

@@ -14,6 +14,6 @@ writer.py     writing a session
 from tapefold.session.meta import Counts, Digests, Meta, Source
 from tapefold.session.session import Session
 from tapefold.session.tape import Line
-from tapefold.session.writer import SessionWriter
+from tapefold.session.writer import SessionWriter, new_session
 
-__all__ = ["Counts", "Digests", "Line", "Meta", "Session", "SessionWriter", "Source"]
+__all__ = ["Counts", "Digests", "Line", "Meta", "Session", "SessionWriter", "Source", "new_session"]

@@ -6,7 +6,6 @@ Everything is streamed, so neither a long session nor a bomb takes more memory t
 import os
 import stat
 from collections.abc import Iterator
-from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -89,16 +88,3 @@ def _read(file: Readable, path: Path, number: int) -> bytes:
         raise SessionError(
             f"{path}, after line {number}: damaged or cut short ({error})"
         ) from error
-
-
-def ends_whole(path: Path) -> bool:
-    """Whether a plain file ends with a whole line."""
-    with open_plain(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if not size:
-            return True
-        file.seek(size - 1)
-        return file.read(1) == b"\n"
-
-
-__all__ = ["FRAME_MAX", "LINE_MAX", "RawIOBase", "ends_whole", "lines", "open_plain"]

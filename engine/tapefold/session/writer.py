@@ -1,5 +1,9 @@
 """Writing a session: the tape and the cassette are only ever appended to, session.toml comes last."""
 
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from hashlib import sha256
 from io import BufferedWriter
 from pathlib import Path
@@ -8,6 +12,7 @@ from typing import Final
 import zstandard
 
 from tapefold.adapter import Command, Frame, Outgoing
+from tapefold.errors import SessionError
 from tapefold.session.cassette import NAME as HTTP
 from tapefold.session.cassette import write_interaction
 from tapefold.session.meta import Counts, Digests, Meta, write_meta
@@ -16,6 +21,24 @@ from tapefold.units import Nanos
 
 PLAIN_MAX: Final = 1 << 20
 """Bytes of a tape that stays plain when it is sealed: what a person may want to read in an editor."""
+
+
+@contextmanager
+def new_session(folder: Path) -> Generator[Path]:
+    """A folder to write a session into; it becomes *folder* when the block ends, and only then.
+
+    Raises `SessionError` where *folder* is there already. What a block that fails has written is gone.
+    """
+    if folder.exists() or folder.is_symlink():
+        raise SessionError(f"{folder} is there already: name a folder that is not, or remove it")
+    work = folder.with_name(f".{folder.name}.making-{os.getpid()}")
+    work.mkdir(parents=True)
+    try:
+        yield work
+        work.replace(folder)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
 
 
 class SessionWriter:

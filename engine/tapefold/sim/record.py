@@ -4,22 +4,20 @@ A plain loop over an agenda: no socket, no clock, no task. Each thing takes a wh
 dialling, the way to the exchange and back, a frame's way here. A lane's frames stay in their order.
 """
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from importlib.metadata import entry_points
-from os import getpid
 from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple, Protocol, TypeAlias, cast
 
 from tapefold.adapter import Frame, Open, Outgoing, Request, Subscribe, load_adapter
-from tapefold.errors import AdapterError, Mismatch, SessionError
+from tapefold.errors import AdapterError
 from tapefold.kernel import Kernel, Run
 from tapefold.log import Log
-from tapefold.replay import Replay
-from tapefold.session import Meta, Session, SessionWriter
+from tapefold.replay import seal
+from tapefold.session import Meta, Session, SessionWriter, new_session
 from tapefold.sim.story import Story
 from tapefold.units import Nanos
 
@@ -97,8 +95,6 @@ def record(
     The same story, seed, versions and skin make the same bytes. Without a *skin* it is the installed
     one. Raises `SessionError` where the folder is there already, and `AdapterError`.
     """
-    if folder.exists():
-        raise SessionError(f"{folder} is there already: name a folder that is not, or remove it")
     exchange = (skin or load_skin(story.exchange))(story, seed)
     meta = Meta(
         exchanges=[story.exchange],
@@ -109,14 +105,8 @@ def record(
         seed=seed,
         versions=dict(versions),
     )
-    work = folder.with_name(f".{folder.name}.making-{getpid()}")
-    work.mkdir(parents=True)
-    try:
+    with new_session(folder) as work:
         _Recording(work, meta, exchange).run(story)
-        work.replace(folder)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
     return Session(folder)
 
 
@@ -146,7 +136,7 @@ class _Recording:
                 time, _, act = heappop(self._agenda)
                 self._tick(time)
                 act(time)
-            self._seal()
+            seal(self._writer, self._log.digest())
         finally:
             self._writer.close()
 
@@ -205,16 +195,3 @@ class _Recording:
 
     def _way(self, least: Nanos) -> Nanos:
         return least + int(self._random.random() * self._random.random() * least)
-
-    def _seal(self) -> None:
-        """Replay what was written: its digests, and not those of this run, are what is promised."""
-        self._writer.close()
-        replay = Replay(Session(self._work))
-        while replay.play(4096):
-            pass
-        digests = replay.digests()
-        if digests.log != self._log.digest():
-            raise Mismatch(
-                "the session replays to another digest than its making: a fault of tapefold"
-            )
-        self._writer.seal(digests, replay.log.head)
