@@ -43,7 +43,11 @@ E = TypeVar("E")
 def event_at(position: int) -> RequestFailed:
     """An event that says at which position it belongs, none quite as long as the one before."""
     return RequestFailed(
-        exchange="x", purpose="book", subject="s" * (position % 7), status=position
+        exchange="x",
+        purpose="book",
+        subject="s" * (position % 7),
+        status=position,
+        reason="refused",
     )
 
 
@@ -92,7 +96,9 @@ def trade(number: int, price: str, size: str, *, native: str = "AB") -> bytes:
     return said({"stream": f"{native.lower()}@trade", "data": data})
 
 
-def quote(sequence: int, bid: tuple[str, str], ask: tuple[str, str], *, native: str = "AB") -> bytes:
+def quote(
+    sequence: int, bid: tuple[str, str], ask: tuple[str, str], *, native: str = "AB"
+) -> bytes:
     """The best bid and ask."""
     data = {"u": sequence, "s": native, "b": bid[0], "B": bid[1], "a": ask[0], "A": ask[1]}
     return said({"stream": f"{native.lower()}@bookTicker", "data": data})
@@ -265,6 +271,7 @@ def _play(world: World) -> None:
     world.answer(asked, snapshot(10, [("1.50", "2.0"), ("1.40", "1.0")], [("1.70", "4.0")]))
     world.hear(trade(1, "1.60", "0.1"))
     world.hear(quote(13, ("1.50", "3.0"), ("1.60", "0.4")))
+    world.now += 121 * SECOND  # so long after the refusal, the next one is asked for at once
     asked = request(world.hear(delta(15, 16, [("1.45", "1.0")])))  # 13 and 14 never came
     world.hear(b"no JSON")
     world.hear(b"\xff\x00")

@@ -5,12 +5,11 @@ Needs no door: frames as Binance prints them go straight into a kernel, each sta
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 from builders import (
-    MILLISECOND,
-    START,
     World,
     delta,
     instruments,
@@ -38,7 +37,9 @@ from tapefold.events import (
     pack,
 )
 from tapefold.kernel import BOOK_HELD_MAX
+from tapefold.kernel.core import Core
 from tapefold.kernel.sync import BookSync
+from tapefold.log import Log
 from tapefold.units import SCALED_MAX, SECOND
 from tapefold.views import Views
 
@@ -51,11 +52,8 @@ def test_deltas_wait_for_their_snapshot() -> None:
     assert not world.hear(delta(7, 9, [("1.5", "3")]))
     assert "BookDelta" not in world.words()
     assert not world.answer(asked, snapshot(6, [("1.5", "2")], [("2", "1")]))
-    assert world.words()[-3:] == ["InstrumentListed", "BookSnapshot", "BookDelta"] or (
-        world.words()[-2:] == ["BookSnapshot", "BookDelta"]
-    )
+    assert world.words()[-2:] == ["BookSnapshot", "BookDelta"]
     assert world.levels() == ({"1.5": "3"}, {"2": "1"})
-    assert [record.time_received for record in world.log.read()][-1] == START + 5 * MILLISECOND
 
 
 def test_a_held_delta_keeps_the_time_at_which_it_came() -> None:
@@ -96,7 +94,9 @@ def test_snapshots_that_stay_too_old_are_asked_for_ever_more_seldom() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "heard"), [(1, 9, 0), (5, 10, 0), (5, 11, 1), (11, 11, 1), (10, 20, 1)]
 )
-def test_the_first_delta_after_a_snapshot_reaches_over_it(first: int, last: int, heard: int) -> None:
+def test_the_first_delta_after_a_snapshot_reaches_over_it(
+    first: int, last: int, heard: int
+) -> None:
     for early in (True, False):
         world, asked = waiting()
         frames = [snapshot(10, [("1", "1")]), delta(first, last, [("1", "2")])]
@@ -139,7 +139,7 @@ def test_a_crossed_book_is_not_believed_and_heals() -> None:
     world = live([("1", "1")], [("2", "1")], last=10)
     asked = request(world.hear(delta(11, 11, [("2", "5")])))
     assert [event.reason for event in world.of(BookInvalidated)] == ["crossed"]
-    assert world.state() == "stale"
+    assert (world.state(), world.kernel.views.book("AB").gaps) == ("stale", 0)
     world.answer(asked, snapshot(11, [("2", "5")], [("3", "1")]))
     assert (world.state(), world.levels()) == ("live", ({"2": "5"}, {"3": "1"}))
 
@@ -150,6 +150,16 @@ def test_a_snapshot_nobody_waits_for_is_ignored() -> None:
     asked = Request("GET", "", "book", "AB", lane="binance/http")
     assert not world.answer(asked, snapshot(99, [("9", "9")]))
     assert (world.words(), world.levels()[0]) == (before, {"1": "1"})
+
+
+def test_a_snapshot_that_is_too_old_leaves_no_trace() -> None:
+    sync = BookSync(BookRule("first"))
+    sync.wait()
+    sync.delta(1, numbered(50))
+    assert sync.snapshot(40) is None
+    assert (sync.state, sync.sequence, sync.dropped) == ("waiting", 0, 0)
+    assert sync.snapshot(49) == [(1, numbered(50))]
+    assert (sync.state, sync.sequence) == ("live", 50)
 
 
 def test_futures_chain_by_the_delta_before() -> None:
@@ -178,8 +188,10 @@ def test_a_futures_delta_that_came_twice_is_dropped() -> None:
     assert (len(world.of(BookDelta)), world.state()) == (1, "live")
 
 
-@pytest.mark.parametrize("chain", ["first", "previous"])
-def test_too_many_held_deltas_are_announced_and_let_go(chain: Any) -> None:
+@pytest.mark.parametrize(
+    ("chain", "reached"), [("first", BOOK_HELD_MAX), ("previous", BOOK_HELD_MAX + 1)]
+)
+def test_too_many_held_deltas_are_announced_and_let_go(chain: Any, reached: int) -> None:
     sync = BookSync(BookRule(chain))
     sync.wait()
     for number in range(BOOK_HELD_MAX):
@@ -187,7 +199,7 @@ def test_too_many_held_deltas_are_announced_and_let_go(chain: Any) -> None:
     late = numbered(BOOK_HELD_MAX + 1)
     assert sync.delta(BOOK_HELD_MAX, late) == "overrun"
     sync.again(BOOK_HELD_MAX, late)
-    assert sync.snapshot(BOOK_HELD_MAX) == [(BOOK_HELD_MAX, late)]
+    assert sync.snapshot(reached) == [(BOOK_HELD_MAX, late)]
     assert sync.state == "live"
 
 
@@ -290,7 +302,8 @@ def test_a_scale_that_an_old_trade_would_pass_costs_that_frame_alone() -> None:
 
 def wrong(**more: Any) -> bytes:
     """A delta with something wrong in it."""
-    data = {"e": "depthUpdate", "E": 1, "s": "AB", "U": 11, "u": 11, "b": [], "a": []} | more
+    data: dict[str, Any] = {"e": "depthUpdate", "E": 1, "s": "AB", "U": 11, "u": 11}
+    data |= {"b": [], "a": [], **more}
     return said({"stream": "ab@depth@100ms", "data": data})
 
 
@@ -306,9 +319,10 @@ GARBAGE: Sequence[tuple[bytes, str]] = [
     (b"\xff\xfe", "json"),
     (b"\0" * 100, "json"),
     (wrong()[:-1], "json"),
-    (wrong().replace(b"depthUpdate", b"depth\xff"), "json"),
-    (b"[" * 100_000, "json"),
-    (wrong(x=json.loads("[" * 900 + "]" * 900)).replace(b"[" * 900, b"[" * 5000), "json"),
+    (wrong().replace(b'"AB"', b'"A\xff"'), "json"),
+    (level().replace(b'["1"', b'["\xff"'), "json"),
+    (wrong(x="X").replace(b'"X"', b"[" * 5000 + b"]" * 5000), "json"),
+    (b"[" * 100_000, "schema"),
     (b"null", "schema"),
     (b"[]", "schema"),
     (b'"text"', "schema"),
@@ -340,7 +354,7 @@ GARBAGE: Sequence[tuple[bytes, str]] = [
     (level("1", ""), "number"),
     (level("1", "1,2"), "number"),
     (level("1,2", "1"), "number"),
-    (level("١"), "number"),  # noqa: RUF001 - an Arabic one
+    (level("١"), "number"),
     (level("1", "9" * 19), "range"),
     (level("9" * 19), "range"),
     (level("1", "9" * 200), "range"),
@@ -356,11 +370,14 @@ def test_no_frame_is_fatal_and_each_is_kept_with_a_word(data: bytes, reason: str
     before = world.levels()
     assert not world.hear(data)
     (rejected,) = world.of(FrameRejected)
-    assert rejected == FrameRejected(
-        lane="binance/1",
-        reason=reason,  # type: ignore[arg-type]
-        data=data[:4096],
-        size=len(data),
+    assert (
+        rejected
+        == FrameRejected(
+            lane="binance/1",
+            reason=reason,  # type: ignore[arg-type]
+            data=data[:4096],
+            size=len(data),
+        )
     )
     assert (world.levels(), world.state()) == (before, "live")
     assert not world.hear(delta(11, 12, [("1.5", "7")]))
@@ -396,8 +413,9 @@ def test_events_hold_no_text_that_an_adapter_or_library_made() -> None:
     def fail(*_: object) -> Any:
         raise ZeroDivisionError("some text of a library")
 
-    world.kernel.feeds["binance"].adapter.decode = fail  # type: ignore[method-assign]
-    world.hear(b"{}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.kernel.feeds["binance"].adapter, "decode", fail)
+        world.hear(b"{}")
     assert [event.reason for event in world.of(FrameRejected)] == ["decoder"]
     assert "library" not in repr(world.events())
 
@@ -410,7 +428,7 @@ def test_raw_frames_are_read_like_wrapped_ones() -> None:
     world.hear(delta(11, 12, [("1.5", "7")], wrapped=False))
     world.hear(said(json.loads(trade(1, "1.6", "0.5"))["data"]))
     world.hear(said(json.loads(quote(13, ("1.5", "7"), ("2", "1")))["data"]))
-    assert [type(e).__name__ for e in world.events()[-3:]][-1] == "Quote"
+    assert not world.of(FrameRejected)
     assert (len(world.of(Trade)), len(world.of(Quote))) == (1, 1)
     assert world.levels()[0] == {"1.5": "7"}
 
@@ -446,7 +464,7 @@ def test_an_instrument_that_is_not_listed_is_said_and_the_others_go_on() -> None
     assert out.url.endswith("?streams=ab@depth@100ms/cd@depth@100ms")
     failed = world.of(RequestFailed)
     assert [(f.purpose, f.subject, f.status, f.reason) for f in failed] == [
-        ("instruments", "NONE", 200, "not listed")
+        ("instruments", "NONE", 200, "not_listed")
     ]
     assert [row.native_symbol for row in world.of(InstrumentListed)] == ["AB", "CD"]
 
@@ -455,7 +473,7 @@ def test_nothing_is_opened_where_nothing_is_listed() -> None:
     world = World()
     asked = request(world.subscribe("NONE"))
     assert not world.answer(asked, instruments("AB"))
-    assert [event.reason for event in world.of(RequestFailed)] == ["not listed"]
+    assert [event.reason for event in world.of(RequestFailed)] == ["not_listed"]
 
 
 @pytest.mark.parametrize("status", [0, 429, 500, 503])
@@ -479,10 +497,27 @@ def test_what_failed_is_asked_again_ever_more_seldom(status: int, purpose: str) 
         asked, world.now = again, world.now + wait * SECOND
     failed = world.of(RequestFailed)[0]
     assert (failed.purpose, failed.status) == (purpose, status)
-    assert failed.reason == ("" if status else "timed out")
+    assert failed.reason == ("refused" if status else "unanswered")
 
 
-def test_a_timer_is_stamped_with_the_moment_it_was_due() -> None:
+def test_timers_fire_in_their_order_each_with_the_moment_it_was_due() -> None:
+    core, heard = Core(Log(), Views()), list[tuple[str, int]]()
+
+    def note(name: str, now: int) -> None:
+        heard.append((name, now))
+        if name == "chain":
+            core.at(now + 5, partial(note, "chained"))
+
+    for name, due in (("late", 30), ("first", 10), ("second", 10), ("never", 41), ("chain", 20)):
+        core.at(due, partial(note, name))
+    assert core.due == 10
+    core.fire(40)
+    assert [name for name, _ in heard] == ["first", "second", "chain", "chained", "late"]
+    assert [now for _, now in heard] == [10, 10, 20, 25, 30]
+    assert core.due == 41
+
+
+def test_a_timer_that_no_tick_fired_is_fired_by_the_next_frame() -> None:
     world, asked = waiting()
     world.fail(asked)
     due = world.kernel.due
@@ -547,6 +582,16 @@ def test_unsubscribing_closes_the_lane_once() -> None:
     assert len(world.of(ConnectionClosed)) == 1
 
 
+def test_unsubscribing_before_the_lane_is_up_closes_it_as_well() -> None:
+    world = World()
+    world.declare("AB")
+    world.subscribe("AB")
+    out = [*world.unsubscribe(), *world.opened()]
+    assert out == [Close("binance/1")]
+    world.hear(delta(1, 1))
+    assert "BookSnapshot" not in world.words()
+
+
 def test_a_late_answer_after_unsubscribing_changes_nothing() -> None:
     world, asked = waiting()
     world.unsubscribe()
@@ -570,19 +615,20 @@ def test_subscribing_again_makes_the_book_live_again() -> None:
 def test_a_book_on_two_lanes_is_never_live_and_behind() -> None:
     world = live([("1", "1")], [("9", "1")], last=10)
     world.subscribe("AB")
-    out = world.opened("binance/2")
-    world.hear(delta(11, 11, [("1", "2")]))
-    if world.state() == "live":
-        assert world.levels()[0] == {"1": "2"}
-    for asked in out:
-        assert isinstance(asked, Request)
-        world.answer(asked, snapshot(11, [("1", "2")], [("9", "1")]))
-    world.closed("binance/1")
-    out = world.hear(delta(12, 12, [("1", "3")]), "binance/2")
-    for asked in out:
-        assert isinstance(asked, Request)
-        world.answer(asked, snapshot(12, [("1", "3")], [("9", "1")]))
+    out = [*world.opened("binance/2"), *world.hear(delta(11, 11, [("1", "2")]))]
+    assert world.state() != "live" or world.levels()[0] == {"1": "2"}
+    answer_all(world, out, snapshot(11, [("1", "2")], [("9", "1")]))
+    out = [*world.closed("binance/1"), *world.hear(delta(12, 12, [("1", "3")]), "binance/2")]
+    assert world.state() != "live" or world.levels()[0] == {"1": "3"}
+    answer_all(world, out, snapshot(12, [("1", "3")], [("9", "1")]))
     assert (world.state(), world.levels()[0]) == ("live", {"1": "3"})
+
+
+def answer_all(world: World, out: Sequence[Outgoing], data: bytes) -> None:
+    """Give every request the same answer."""
+    for asked in out:
+        assert isinstance(asked, Request)
+        world.answer(asked, data)
 
 
 def test_an_exchange_that_the_kernel_does_not_have_is_refused() -> None:

@@ -153,6 +153,14 @@ def test_a_log_of_half_written_steps_reads_them_all(tmp_path: Path) -> None:
         assert (log.durable, list(log.read())) == (EVENTS, RECORDS)
 
 
+def test_what_is_durable_is_not_kept_in_memory_as_well(tmp_path: Path) -> None:
+    with open_log(tmp_path / "a.log") as log:
+        for until in range(10, EVENTS, 10):
+            fill(log, until).sync()
+        kept = log._unstored  # pyright: ignore[reportPrivateUsage] - memory
+        assert len(kept) <= 2
+
+
 # Following
 
 
@@ -175,6 +183,14 @@ async def test_a_follower_hears_everything_once_and_ends_with_the_log() -> None:
             assert heard == RECORDS[3:until]
         log.close()
     assert heard == RECORDS[3:]
+
+
+def test_a_closed_log_is_no_longer_read_and_says_so(tmp_path: Path) -> None:
+    log = fill(open_log(tmp_path / "a.log"), 5)
+    log.close()
+    log.close()
+    with pytest.raises(LogError):
+        list(log.read())
 
 
 @pytest.mark.parametrize("kept", ["in memory", "in a file"])
@@ -258,20 +274,37 @@ def test_a_writer_behind_anothers_back_is_fenced_for_good(tmp_path: Path) -> Non
         assert list(reader.read()) == RECORDS[:9]
 
 
-def test_a_fenced_engine_stops_before_it_outgrows_its_memory(tmp_path: Path) -> None:
+def test_a_writer_without_a_thread_is_fenced_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    one, other = Log(in_file(path, write=True)), Log(in_file(path, write=True))
+    fill(one, 5)
+    for until in (7, 8):
+        with pytest.raises(Fenced) as caught:
+            fill(other, until)
+        assert one_line(caught, path, "durable to position 0")
+    assert [record.position for record in fill(one, 9).read()] == list(range(1, 10))
+
+
+def test_a_fenced_engine_does_not_go_on_until_its_memory_is_full(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     one, other = unlocked(path), unlocked(path)
     fill(one, 1).sync()
     with pytest.raises(Fenced):
         fill(other, 1).sync()
     with pytest.raises(Fenced):
-        for _ in range(LOG_PENDING_MAX + 2 * BLOCK):
-            other.append(TIME, RECORDS[0].event)
-            other.commit()
-    assert other.crowded
+        append_many(other, LOG_PENDING_MAX + 2 * BLOCK)
+    assert other.head <= LOG_PENDING_MAX + 2 * BLOCK
     one.close()
     with pytest.raises(Fenced):
         other.close()
+
+
+def append_many(log: Log, count: int, size: int = 0) -> None:
+    """Append *count* events with a text of *size*, each of which knows its position."""
+    for _ in range(count):
+        event = event_at(log.head + 1)
+        log.append(TIME, msgspec.structs.replace(event, subject="s" * size) if size else event)
+        log.commit()
 
 
 def test_a_step_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -317,7 +350,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
     try:
@@ -335,14 +368,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_named_and_nothing_is_lost_once_there_is_room(small_disk: Path) -> None:
     path, filler = small_disk / "a.log", small_disk / "filler"
     filler.write_bytes(bytes(600_000))
-    log, big = open_log(path), "s" * 200
-    event = msgspec.structs.replace(event_at(0), subject=big)
+    log = open_log(path)
     with pytest.raises(LogFull) as caught:
-        while True:
-            for _ in range(100):
-                log.append(TIME, msgspec.structs.replace(event, status=log.head + 1))
-            log.commit()
-            log.sync()
+        append_until_full(log)
     durable = log.durable
     assert 0 < durable < log.head
     assert one_line(caught, path, f"durable to position {durable}")
@@ -355,12 +383,27 @@ def test_a_full_disk_is_named_and_nothing_is_lost_once_there_is_room(small_disk:
             log.sync()
         except LogFull:
             continue
-    log.append(TIME, msgspec.structs.replace(event, status=log.head + 1))
+    append_many(log, 1)
     head, digest = log.head, log.digest()
     log.close()
     with read_log(path) as reader:
         assert (reader.verify(), reader.digest()) == (head, digest)
-        assert [r.event.status for r in reader.read()] == list(range(1, head + 1))  # type: ignore[union-attr]
+        statuses = [getattr(record.event, "status", None) for record in reader.read()]
+        assert statuses == list(range(1, head + 1))
+
+
+def append_until_full(log: Log) -> None:
+    """Append until the disk takes no more; raises `LogFull`."""
+    while True:
+        append_many(log, 100, 200)
+        log.sync()
+
+
+def write_until_full(path: Path) -> None:
+    """Leave no room on a disk."""
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
 
 
 def test_a_log_on_a_disk_that_cannot_be_written_to_is_read(small_disk: Path) -> None:
@@ -374,12 +417,9 @@ def test_a_log_closed_on_a_full_disk_says_what_it_lost(small_disk: Path) -> None
     path, filler = small_disk / "a.log", small_disk / "filler"
     log = open_log(path)
     fill(log, 10).sync()
-    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-        while True:
-            file.write(bytes(4096))
+    write_until_full(filler)
+    append_many(log, 3, 500_000)
     with pytest.raises(LogFull) as caught:
-        for _ in range(3):
-            log.append(TIME, msgspec.structs.replace(event_at(0), subject="s" * 500_000))
         log.close()
     assert one_line(caught, path, "durable to position 10")
     filler.unlink()
@@ -463,7 +503,8 @@ def test_a_row_of_another_log_breaks_the_chain_where_it_stands(tmp_path: Path) -
 
 
 def _chained(state: bytes, chain: bytes) -> bytes:
-    return msgspec.msgpack.encode(msgspec.structs.replace(from_row(state, 0), chain=chain))
+    segment = from_row(state, 0)
+    return to_row(chain, list(accumulate(segment.times)), segment.events)
 
 
 @pytest.mark.parametrize("position", [1, 51, 257])
@@ -559,6 +600,6 @@ def test_a_name_that_sqlite_could_misread_is_a_name(tmp_path: Path) -> None:
             assert list(reader.read()) == RECORDS[:5], name
         with open_log(path) as log:
             assert log.head == 5, name
-    assert {p.name for p in tmp_path.iterdir() if p.suffix not in (".lock",)} == {
+    assert {p.name for p in tmp_path.iterdir() if p.suffix != ".lock"} == {
         "a?b.log", "a#b.log", "a%41.log", "file:c.log", "é ü.log"
     }  # fmt: skip

@@ -344,12 +344,13 @@ class Binance:
         return _said(_book(data), known[request.subject])
 
     def _route(self, data: bytes) -> _Route:
-        """How to read a frame; remembered for frames that begin as Binance prints them."""
-        kind, native = _kind(data)
-        route = _WRAPPED.get(kind), native
-        head = data[: data.find(b'"', 11)]
-        if head.startswith(_HEAD) and route[0] and len(self._routes) < _ROUTES_MAX:
-            self._routes[head] = route
+        """How to read a frame; remembered for frames that begin with their stream's name."""
+        stream, (kind, native) = _envelope(data).stream, _kind(data)
+        route = _WRAPPED.get(kind) if stream else None, native
+        if route[0] and data.startswith(_HEAD) and len(self._routes) < _ROUTES_MAX:
+            head = data[: data.find(b'"', len(_HEAD))]
+            if head == _HEAD + stream.encode():
+                self._routes[head] = route
         return route
 
 
@@ -422,13 +423,16 @@ def _instrument(symbol: _Symbol, exchange: str) -> InstrumentListed:
     least = rules.get("NOTIONAL") or rules.get("MIN_NOTIONAL") or none
     # A dated future is its pair and, in its native name, a date: BTCUSDT_210924.
     date = symbol.symbol.partition("_")[2]
+    digits = decimals(price.tickSize), decimals(lot.stepSize)
+    if max(digits) > DIGITS_MAX:
+        raise TooLarge(symbol.symbol)
     return InstrumentListed(
         instrument=UNLISTED,
         exchange=exchange,
         symbol="-".join(filter(None, (symbol.baseAsset, symbol.quoteAsset, date))),
         native_symbol=symbol.symbol,
-        price_digits=decimals(price.tickSize),
-        size_digits=decimals(lot.stepSize),
+        price_digits=digits[0],
+        size_digits=digits[1],
         base=symbol.baseAsset,
         quote=symbol.quoteAsset,
         tick=exact(price.tickSize),

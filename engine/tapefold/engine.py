@@ -38,6 +38,7 @@ class _Waiter:
         self._predicate = predicate
         self.done = trio.Event()
         self.position: int | None = None
+        self.error: Exception | None = None
 
     def look(self, views: Views) -> bool:
         """Is it true now? What cannot be answered yet is not."""
@@ -45,6 +46,8 @@ class _Waiter:
             met = self._predicate(views)
         except (StaleBook, UnknownInstrument):
             met = False
+        except Exception as error:  # the embedder's: it comes out where the question was asked
+            self.error, met = error, True
         if met:
             self.position = views.position
             self.done.set()
@@ -63,6 +66,8 @@ class Engine:
         self._wanted, self._over = trio.Event(), trio.Event()
         self.failure: TapefoldError | None = None
         """What stood in the way of the session."""
+        self.told = False
+        """Whether somebody has heard of it."""
 
     @property
     def time(self) -> Nanos:
@@ -91,14 +96,15 @@ class Engine:
         waiter = _Waiter(predicate)
         if waiter.look(self.views):
             await trio.lowlevel.checkpoint()
-            return self.views.position
-        if not self._over.is_set():
+        elif not self._over.is_set():
             self._waiters.append(waiter)
             try:
                 await waiter.done.wait()
             finally:
                 if waiter in self._waiters:
                     self._waiters.remove(waiter)
+        if waiter.error:
+            raise waiter.error
         if waiter.position is None:
             self._raise()
             raise Unmet("the session ended before what was waited for came true")
@@ -120,7 +126,8 @@ class Engine:
                 await trio.lowlevel.checkpoint()
                 await trio.lowlevel.checkpoint()
                 if self.log.crowded:
-                    await trio.to_thread.run_sync(self.log.sync)
+                    self.log.flush()
+                    await trio.to_thread.run_sync(self.log.wait)
                 if trio.current_time() - flushed > FLUSH_AFTER:
                     self.log.flush()
                     flushed = trio.current_time()
@@ -146,11 +153,15 @@ class Engine:
         due = self._replay.peek()
         if due is not None:
             since = (due - self._replay.session.meta.started_ns) / SECOND
-            await trio.sleep_until(began + since / self._speed)
+            until = began + since / self._speed
+            if until - trio.current_time() > FLUSH_AFTER:
+                self.log.flush()
+            await trio.sleep_until(until)
         return True
 
     def _raise(self) -> None:
         if self.failure:
+            self.told = True
             raise self.failure
 
 
@@ -165,6 +176,8 @@ async def open_engine(
     Raises `SessionError`, `LogError`, `LogLocked`; on leaving, what stood in the way of the session
     (`Mismatch`, ...), if the block did not hear of it. What the block raises comes out as it is.
     """
+    if speed is not None and not speed > 0:
+        raise ValueError(f"a speed is a number above 0, not {speed}")
     session = session if isinstance(session, Session) else Session(session)
     path = Path(log) if log is not None else None
     opened = open_log(path)
@@ -186,5 +199,5 @@ async def open_engine(
         opened.close()
     if path is not None:
         Cache(path).save(engine.views, opened.digest())
-    if engine.failure:
+    if engine.failure and not engine.told:
         raise engine.failure

@@ -15,7 +15,8 @@
     ├─ StaleBook             a price was asked of a book that is not live           exit code 1
     └─ Unmet                 the session ended before what was waited for           exit code 1
 
-Each message is one line that says what was wrong and what to do. Wrong usage of the command line is
+Each message is a line that says what was wrong and what to do; a `Mismatch` adds lines with what
+differs. Wrong usage of the command line is
 exit code 2, Ctrl-C 130.
 """
 

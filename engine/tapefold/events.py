@@ -33,7 +33,9 @@ unpack = msgspec.msgpack.Decoder(Columns).decode
 
 
 def pack(prices: list[int], sizes: list[int]) -> Raw:
-    """One side's levels as a blob."""
+    """One side's levels as a blob. Raises `ValueError` where a price has no size."""
+    if len(prices) != len(sizes):
+        raise ValueError("a price without a size")
     return Raw(_pack((prices, sizes)))
 
 
@@ -203,7 +205,8 @@ class RequestFailed(Event, frozen=True, kw_only=True):
     subject: str
     status: int
     """The HTTP status; 0 where there was no answer."""
-    reason: str = ""
+    reason: Literal["unanswered", "refused", "not_listed"]
+    """No answer came; it was a refusal; it did not have the instrument that was asked for."""
 
 
 REJECTED_MAX = 4096

@@ -93,8 +93,9 @@ class History:
             raise LogError(f"there is no position {position}: the log goes from 0 to {head}")
         views = self._newest(position)
         for until in self._stops(views.position, position):
-            views.apply_all(self.log.events(views.position, until))
-            if until % SAVE_EVERY == 0:
+            before = views.position
+            views.apply_all(self.log.events(before, until))
+            if until % SAVE_EVERY == 0 and until > before:
                 self._cache.save(views, self.log.digest(until))
         return views
 

@@ -58,11 +58,15 @@ class Report(Struct, frozen=True):
 
     @property
     def reached(self) -> bool | None:
-        """Whether the digests are the recorded ones; None where there are none to reach."""
+        """Whether the digests are the recorded ones; None where there are none to reach.
+
+        Of folds only those that the session names: a later tapefold may have more.
+        """
         wanted = self.session.meta.digests
         if not self.ended or not wanted.log:
             return None
-        return self.digests == wanted
+        folds = {fold: self.digests.folds.get(fold) for fold in wanted.folds}
+        return (self.digests.log, folds) == (wanted.log, wanted.folds)
 
     def as_json(self) -> dict[str, Any]:
         """One object, its numbers as plain decimals."""
@@ -129,10 +133,11 @@ def _fingerprints(session: Session, first: Replay) -> Fingerprints:
 
 
 def _row(kernel: Kernel, row: InstrumentListed, prints: Fingerprints | None) -> InstrumentReport:
-    market, sync = kernel.views.markets[row.instrument], kernel.sync(row)
+    views, sync = kernel.views, kernel.sync(row)
+    market = views.markets[row.instrument]
     return InstrumentReport(
         instrument=row,
-        book=kernel.views.book(row.native_symbol, row.exchange, stale=True),
+        book=BookView(views.instruments, row.instrument, views.books[row.instrument], stale=True),
         trades=market.trades,
         quotes=market.quotes,
         deltas=sync.seen,

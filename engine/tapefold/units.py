@@ -20,8 +20,8 @@ SECOND: Final = 1_000_000_000
 """Nanoseconds."""
 SCALED_MAX: Final = 2**63
 """The first int that is too large: what 63 bits hold, so that C and every database can hold it."""
-DIGITS_MAX: Final = 30
-"""The finest scale that is tried; nearly always 63 bits are the narrower bound."""
+DIGITS_MAX: Final = 18
+"""The finest scale: with one digit more, 63 bits would not even hold the number 10."""
 MEMO_MAX: Final = 1 << 14
 """Prices remembered in a scale before it starts anew: about 2 MB."""
 _NUMBER = re.compile(r"[0-9]{1,60}(?:\.[0-9]{1,60})?", re.ASCII).fullmatch
@@ -119,6 +119,8 @@ def column(texts: Sequence[str], digits: int) -> list[int]:
     if wire >= 18 or wire < digits or not _uniform(wire).fullmatch(joined):
         return [scaled(text, digits) for text in texts]
     values = list(map(int, joined.replace(".", "").split(",")))
+    if len(values) != len(texts):  # a comma stood in one of them
+        return [scaled(text, digits) for text in texts]
     if wire == digits:
         return values
     ten: int = 10 ** (wire - digits)

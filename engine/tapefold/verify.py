@@ -56,7 +56,7 @@ def verify_log(path: Path) -> Verified:
 def verify_session(
     session: Session, path: Path, progress: Callable[[int], None] = lambda lines: None
 ) -> Verified:
-    """Replay *session* and compare it with a log event by event.
+    """Replay *session* and compare it with a log event by event; when each was received is not meant.
 
     Raises `Mismatch` naming the first position, event and field that differ, and the folds that do;
     `LogError` for a log that is not whole.

@@ -68,8 +68,8 @@ class Views:
             InstrumentListed: self._listed,
             ConnectionOpened: self.connections.open,
             ConnectionClosed: self.connections.close,
-            FrameRejected: lambda event: self.anomalies.rejected(self.position, event),
-            RequestFailed: lambda event: self.anomalies.failed(self.position, event),
+            FrameRejected: lambda event: self._note("frame_rejected"),
+            RequestFailed: lambda event: self._note("request_failed"),
             RunStarted: lambda event: None,
         }
 
@@ -83,7 +83,11 @@ class Views:
     def apply(self, event: AnyEvent) -> None:
         """Take the next event in. Never raises."""
         self.position += 1
-        self._hears[type(event)](event)
+        try:
+            self._hears[type(event)](event)
+        except Exception as error:  # ours: the fact is in the log, so a later start would fail too
+            error.add_note(f"at position {self.position} of the log")
+            raise
 
     def apply_all(self, events: Iterable[AnyEvent]) -> None:
         """Take many in: `apply` of each, in two thirds of the time."""
@@ -103,9 +107,14 @@ class Views:
             there = ", ".join(
                 f"{row.exchange} {row.symbol}" for row in self.instruments.rows.values()
             )
-            what = "on several exchanges: name one" if rows else "not listed"
+            what = (
+                "the name of several: say which exchange, or the native name"
+                if rows
+                else "not listed"
+            )
             raise UnknownInstrument(f"{name} is {what}; there is {there or 'no instrument yet'}")
-        return BookView(rows[0], self.books[rows[0].instrument], stale=stale)
+        number = rows[0].instrument
+        return BookView(self.instruments, number, self.books[number], stale=stale)
 
     # As bytes
 
@@ -159,32 +168,32 @@ class Views:
         try:
             self.markets[event.instrument].quoted(event)
         except KeyError:
-            self._unknown(event)
+            self._note("unknown_instrument")
 
     def _trade(self, event: Trade) -> None:
         try:
             self.markets[event.instrument].traded(event)
         except KeyError:
-            self._unknown(event)
+            self._note("unknown_instrument")
 
     def _delta(self, event: BookDelta) -> None:
         try:
             if not self.books[event.instrument].delta(event):
-                self.anomalies.note(self.position, "a delta of a book that is not live")
-        except KeyError:
-            self._unknown(event)
+                self._note("delta_without_book")
+        except (KeyError, ValueError) as error:
+            self._strange(event.instrument, error)
 
     def _snapshot(self, event: BookSnapshot) -> None:
         try:
             self.books[event.instrument].snapshot(event)
-        except KeyError:
-            self._unknown(event)
+        except (KeyError, ValueError) as error:
+            self._strange(event.instrument, error)
 
     def _invalidated(self, event: BookInvalidated) -> None:
         try:
             self.books[event.instrument].invalidate(event)
         except KeyError:
-            self._unknown(event)
+            self._note("unknown_instrument")
 
     def _listed(self, event: InstrumentListed) -> None:
         old = self.instruments.rows.get(event.instrument)
@@ -196,16 +205,24 @@ class Views:
                 event.size_digits - old.size_digits,
             )
             if prices < 0 or sizes < 0 or old.native_symbol != event.native_symbol:
-                self.anomalies.note(self.position, "an instrument's number or scale was taken back")
+                self._note("listing_taken_back")
                 return
             if prices or sizes:
                 self._rescale(event.instrument, 10**prices, 10**sizes)
         self.instruments.apply(event)
 
     def _rescale(self, instrument: int, price: int, size: int) -> None:
-        if not self.books[instrument].rescale(price, size):
-            self.anomalies.note(self.position, "a book does not fit into its new scale")
-        self.markets[instrument].rescale(price, size)
+        book = self.books[instrument].rescale(price, size)
+        if not (self.markets[instrument].rescale(price, size) and book):
+            self._note("scale_too_fine")
 
-    def _unknown(self, event: AnyEvent) -> None:
-        self.anomalies.note(self.position, f"{type(event).__name__} of an unknown instrument")
+    def _strange(self, instrument: int, error: Exception) -> None:
+        """A book event of nobody's, or with levels that are none: such a book is not believed."""
+        if isinstance(error, KeyError):
+            self._note("unknown_instrument")
+            return
+        self.books[instrument].state = "stale"
+        self._note("levels_unreadable")
+
+    def _note(self, what: anomalies.Word) -> None:
+        self.anomalies.note(self.position, what)

@@ -7,6 +7,7 @@ from typing import Any
 from tapefold.cli.when import moment, span
 from tapefold.errors import LogError
 from tapefold.events import InstrumentListed
+from tapefold.folds.anomalies import TOLD
 from tapefold.folds.book_view import BookView
 from tapefold.history import History
 from tapefold.session import Session
@@ -119,7 +120,9 @@ def state_told(facts: dict[str, Any]) -> dict[str, str]:
         told["connected"] = ", ".join(facts["lanes"])
     if facts["anomalies"]:
         position, what = facts["latest_anomalies"][-1]
-        told["anomalies"] = f"{facts['anomalies']:,}, the latest at position {position:,}: {what}"
+        told["anomalies"] = (
+            f"{facts['anomalies']:,}, the latest at position {position:,}: {TOLD.get(what, what)}"
+        )
     return told
 
 
@@ -135,7 +138,7 @@ def views_facts(views: Views) -> dict[str, Any]:
 
 
 def _instrument(views: Views, row: InstrumentListed) -> dict[str, Any]:
-    book, market = BookView(row, views.books[row.instrument], stale=True), views.markets
+    book, market = book_of(views, row.instrument), views.markets
     bids, asks = book.levels
     return {
         "symbol": row.symbol,
@@ -172,6 +175,11 @@ def book_facts(book: BookView, depth: int, position: int, time: Nanos | None) ->
 
 def _level(level: Level | None) -> dict[str, str] | None:
     return {"price": fixed(level.price), "size": fixed(level.size)} if level else None
+
+
+def book_of(views: Views, instrument: int) -> BookView:
+    """The book of an instrument by its number, live or not."""
+    return BookView(views.instruments, instrument, views.books[instrument], stale=True)
 
 
 def find_book(views: Views, name: str) -> BookView:

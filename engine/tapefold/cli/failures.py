@@ -1,8 +1,6 @@
 """What an error is to the one who typed the command: a line, and an exit code."""
 
 import signal
-from collections.abc import Generator
-from contextlib import contextmanager
 from threading import current_thread, main_thread
 from types import FrameType
 from typing import Final, NamedTuple, cast
@@ -59,32 +57,31 @@ def usage(error: click.ClickException) -> Failure:
 
 
 class Patience:
-    """Whether Ctrl-C was pressed."""
+    """While it lasts, Ctrl-C waits for `check`: it must not come between an event's bytes and its position.
 
-    asked = False
+    It may be entered twice; the first exit ends it. Where SIGINT is ignored, or is somebody's who
+    runs us, it stays so.
+    """
+
+    def __init__(self) -> None:
+        self._asked = self._lasts = False
 
     def check(self) -> None:
-        """Stop here if so. Raises `KeyboardInterrupt`."""
-        if self.asked:
+        """Stop here if Ctrl-C was pressed. Raises `KeyboardInterrupt`."""
+        if self._asked:
             raise KeyboardInterrupt
 
+    def __enter__(self) -> "Patience":
+        ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if ours and current_thread() is main_thread():
+            signal.signal(signal.SIGINT, self._hear)
+            self._lasts = True
+        return self
 
-@contextmanager
-def patience() -> Generator[Patience]:
-    """Ctrl-C waits for `check`: it must not come between an event's bytes and its position."""
-    waiting = Patience()
+    def __exit__(self, *_: object) -> None:
+        if self._lasts:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._lasts = False
 
-    def hear(number: int, frame: FrameType | None) -> None:
-        waiting.asked = True
-
-    before = signal.getsignal(signal.SIGINT)
-    ours = before is signal.default_int_handler  # else it is ignored, or somebody's who runs us
-    if not ours or current_thread() is not main_thread():
-        yield waiting
-        return
-    signal.signal(signal.SIGINT, hear)
-    try:
-        yield waiting
-    finally:
-        signal.signal(signal.SIGINT, before)
-    waiting.check()
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 
-from tapefold.cli.failures import patience
+from tapefold.cli.failures import Patience
 from tapefold.cli.terminal import INTERVAL
 from tapefold.cli.when import Until
 from tapefold.errors import Refused, TapefoldError
@@ -15,13 +15,16 @@ from tapefold.replay import Replay
 from tapefold.report import CHUNK
 from tapefold.units import SECOND, Nanos
 
+FLUSH_AFTER = 0.25
+"""Seconds that an event may wait before it is handed over to be written."""
+
 
 class Kept:
     """A log file of a replay's own, with views saved beside it."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.log = path, open_log(path)
-        self._cache, self._saved = Cache(path), 0
+        self._cache, self._saved, self._flushed = Cache(path), 0, monotonic()
         if self.log.head:
             self.log.close()
             raise Refused(
@@ -32,6 +35,9 @@ class Kept:
         """Between two steps: wait for the disk if it is behind, and save views now and then."""
         if self.log.crowded:
             self.log.sync()
+        elif monotonic() - self._flushed > FLUSH_AFTER:
+            self.log.flush()
+            self._flushed = monotonic()
         if self.log.head // SAVE_EVERY > self._saved:
             self._saved = self.log.head // SAVE_EVERY
             self._cache.save(replay.views, self.log.digest())
@@ -42,11 +48,15 @@ class Kept:
         self.log.close()
         self._cache.save(replay.views, digest)
 
-    def break_off(self, error: BaseException) -> None:
-        """Close the log with what came, and say in *error* how far that is."""
-        with suppress(TapefoldError):  # one of closing is *error*, or follows from it
-            self.log.close()
-        error.add_note(f"{self.path} has everything up to position {self.log.durable:,}")
+    def __enter__(self) -> "Kept":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Where it was not ended: close the log with what came, and say in the error how far that is."""
+        if error is not None:
+            with suppress(TapefoldError):  # one of closing is *error*, or follows from it
+                self.log.close()
+            error.add_note(f"{self.path} has everything up to position {self.log.durable:,}")
 
 
 class Player:
@@ -58,8 +68,10 @@ class Player:
         speed: float | None = None,
         until: Until | None = None,
         between: Callable[[Replay], None] = lambda replay: None,
+        patience: Patience | None = None,
     ) -> None:
         self._speed, self._until, self._between = speed, until or Until(), between
+        self._patience = patience or Patience()
         self._spent = 0.0
 
     def play(self, replay: Replay) -> float:
@@ -67,14 +79,15 @@ class Player:
 
         Ctrl-C is heard between steps, so that no event is torn. Raises as `Replay.play` does.
         """
-        with patience() as waiting:
+        with self._patience:
             began = monotonic()
             while self._chunk(replay, began):
                 self._between(replay)
-                waiting.check()
+                self._patience.check()
                 if self._speed:
                     self._wait(replay, began, self._speed)
             self._between(replay)
+            self._patience.check()
         return self._spent
 
     def _chunk(self, replay: Replay, began: float) -> bool:

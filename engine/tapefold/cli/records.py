@@ -77,7 +77,7 @@ class Teller:
     def _value(self, event: AnyEvent, field: str) -> Any:
         value = getattr(event, field)
         if isinstance(value, msgspec.Raw):
-            return self._levels(event, getattr(event, field.removeprefix("packed_")))
+            return self._levels(event, field.removeprefix("packed_"))
         if isinstance(value, Decimal):
             return fixed(value)
         if isinstance(value, bytes):
@@ -87,8 +87,13 @@ class Teller:
             return plain(value, price if field in _PRICES else size)
         return value
 
-    def _levels(self, event: Any, levels: Scaled) -> list[tuple[str, str]]:
+    def _levels(self, event: Any, side: str) -> list[tuple[str, str]] | None:
+        """None where they cannot be read, which is an anomaly and no reason to stop."""
         price, size = self._digits(event.instrument)
+        try:
+            levels: Scaled = getattr(event, side)
+        except (msgspec.MsgspecError, ValueError):
+            return None
         return [(plain(p, price), plain(s, size)) for p, s in levels]
 
     def _said(self, event: AnyEvent) -> str:
@@ -100,7 +105,10 @@ class Teller:
                 ask = f"{self._of(event, 'ask_price')} x {self._of(event, 'ask_size')}"
                 return f"bid {bid}, ask {ask}"
             case BookDelta() | BookSnapshot():
-                return f"{len(event.bids)} bids, {len(event.asks)} asks, sequence {event.sequence}"
+                bids, asks = self._levels(event, "bids"), self._levels(event, "asks")
+                if bids is None or asks is None:
+                    return f"levels that cannot be read, sequence {event.sequence}"
+                return f"{len(bids)} bids, {len(asks)} asks, sequence {event.sequence}"
             case _:
                 return _RARE.get(type(event), repr)(event)
 

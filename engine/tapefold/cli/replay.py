@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tapefold.cli.failures import Patience
 from tapefold.cli.options import examples, parsed
 from tapefold.cli.paths import open_session
 from tapefold.cli.play import Kept, Player
@@ -60,9 +61,20 @@ def command(
 ) -> None:
     """Play a SESSION, the bundled one if none is named, and prove it by its digest."""
     session = open_session(path or _bundled())
-    if not as_json:
-        say(*announced(session))
-    report, replay = _played(session, speed, until, log, as_json)
+    with Patience() as patience, ExitStack() as stack:
+        kept = stack.enter_context(Kept(log)) if log else None
+        if not as_json:
+            say(*announced(session))
+        shown = stack.enter_context(screen())
+
+        def between(replay: Replay) -> None:
+            if kept:
+                kept.between(replay)
+            if shown.due():
+                _show(shown, replay)
+
+        player = Player(speed=speed, until=until, between=between, patience=patience)
+        report, replay = _played(session, kept, player, as_json=as_json)
     if as_json:
         say_json(report.as_json())
     else:
@@ -80,32 +92,16 @@ def _bundled() -> Path:
 
 
 def _played(
-    session: Session, speed: float | None, until: Until | None, log: Path | None, as_json: bool
+    session: Session, kept: Kept | None, player: Player, *, as_json: bool
 ) -> tuple[Report, Replay]:
-    kept = Kept(log) if log else None
     replays: list[Replay] = []
-    try:
-        with ExitStack() as stack:
-            shown = stack.enter_context(screen())
 
-            def between(replay: Replay) -> None:
-                if kept:
-                    kept.between(replay)
-                if shown.due():
-                    _show(shown, replay)
+    def play(replay: Replay) -> float:
+        replays.append(replay)
+        return player.play(replay)
 
-            player = Player(speed=speed, until=until, between=between)
-
-            def play(replay: Replay) -> float:
-                replays.append(replay)
-                return player.play(replay)
-
-            sink = kept.log if kept else None
-            report = replay_report(session, sink, fingerprints=as_json, play=play)
-    except BaseException as error:
-        if kept:
-            kept.break_off(error)
-        raise
+    sink = kept.log if kept else None
+    report = replay_report(session, sink, fingerprints=as_json, play=play)
     if kept:
         kept.end(replays[0])
     return report, replays[0]
@@ -136,7 +132,7 @@ def picture(replay: Replay, most: int) -> "RenderableType":
         Line(f"{replay.lines:,}{f' of {whole:,}' if whole else ''} lines", "dim"),
         Line(f"{moment(time, digits=1)[11:]} UTC  +{since}", "dim"),
     )
-    return Group(drawn(views_table(replay.views, most)), Line(), row) if most else row
+    return Group(Line(), drawn(views_table(replay.views, most)), Line(), row) if most else row
 
 
 def announced(session: Session) -> list[str]:
@@ -160,8 +156,8 @@ def outcome(report: Report, replay: Replay) -> list[str]:
         lines.append(f"{report.skipped:,} frames of streams that nobody reads")
     if report.anomalies:
         lines.append(
-            f"{report.anomalies:,} anomalies: `tapefold show {report.session.folder} "
-            f"--at {report.events}` tells"
+            f"anomalies: {report.anomalies:,}; `tapefold show {report.session.folder} "
+            f"--at {report.events}` tells the latest"
         )
     if not report.ended:
         since = span(replay.time - report.session.meta.started_ns)
@@ -177,7 +173,7 @@ def outcome(report: Report, replay: Replay) -> list[str]:
 
 _COMPARED = {
     True: "which is the one recorded, as are those of all folds",
-    False: "which is NOT the one recorded",
+    False: "which is not what was recorded, or a fold is not",
     None: "and none was recorded to compare it with",
 }
 

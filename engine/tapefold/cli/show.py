@@ -28,6 +28,7 @@ from tapefold.events import AnyEvent
 from tapefold.history import History
 from tapefold.log import Log, Record, read_log
 from tapefold.replay import Replay
+from tapefold.report import play_all
 from tapefold.session import Session
 from tapefold.units import Nanos
 from tapefold.views import Views
@@ -84,7 +85,7 @@ def _show_session(
     session: Session, at: int | None, pair: str | None, depth: int, *, follow: bool, as_json: bool
 ) -> None:
     if follow:
-        Player().play(Replay(session, Told(at or 0, as_json=as_json)))
+        play_all(Replay(session, Told(at or 0, as_json=as_json)))
     elif at is None and pair is None:
         facts = session_facts(session)
         _tell(facts, session_lines(facts), as_json=as_json)

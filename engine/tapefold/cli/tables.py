@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tapefold.cli.facts import book_of
 from tapefold.cli.terminal import clean, draw, on_terminal, say
 from tapefold.cli.when import moment
 from tapefold.folds.book_view import BookView
@@ -41,7 +42,7 @@ def views_table(views: Views, most: int | None = None) -> Table:
     several = len({row.exchange for row in listed}) > 1
     rows: list[tuple[str, ...]] = []
     for row in listed[:most]:
-        book = BookView(row, views.books[row.instrument], stale=True)
+        book = book_of(views, row.instrument)
         names = (row.symbol, row.exchange) if several else (row.symbol,)
         counts = (book.updates, views.markets[row.instrument].trades, book.gaps)
         rows.append((*names, book.state, *(f"{n:,}" for n in counts), *_prices(book)))

@@ -30,7 +30,7 @@ def command(first: Path, second: Path | None, as_json: bool) -> None:
     log = log_path(first if second is None else second)
     if second is None:
         verified = verify_log(log)
-        views = f", {verified.saved_views} saved views agree" if verified.saved_views else ""
+        views = f", agreeing saved views: {verified.saved_views}" if verified.saved_views else ""
         text = f"{log} is whole: {_told(verified)}{views}"
     else:
         session = open_session(first)

@@ -1,13 +1,30 @@
 """What cannot be true, or could not be read: counted, and the last hundred kept to be shown."""
 
 from collections import deque
-from typing import Final, TypeAlias
-
-from tapefold.events import FrameRejected, RequestFailed
+from typing import Final, Literal, TypeAlias
 
 ANOMALIES_MAX: Final = 100
 """Kept to be looked at; the count goes on."""
-State: TypeAlias = tuple[int, list[tuple[int, str]]]
+Word: TypeAlias = Literal[
+    "frame_rejected",
+    "request_failed",
+    "unknown_instrument",
+    "delta_without_book",
+    "levels_unreadable",
+    "listing_taken_back",
+    "scale_too_fine",
+]
+"""What it was. A word is in digests, and so for ever; `TOLD` is what people are told."""
+TOLD: Final[dict[Word, str]] = {
+    "frame_rejected": "a frame could not be read",
+    "request_failed": "a request was in vain",
+    "unknown_instrument": "an event is about an instrument that is not listed",
+    "delta_without_book": "a delta came for a book that is not live",
+    "levels_unreadable": "the levels of a book event cannot be read",
+    "listing_taken_back": "an instrument's name or scale was taken back",
+    "scale_too_fine": "a scale became too fine for what is known",
+}
+State: TypeAlias = tuple[int, list[tuple[int, Word]]]
 
 
 class Anomalies:
@@ -15,22 +32,12 @@ class Anomalies:
 
     def __init__(self) -> None:
         self.count = 0
-        self.latest: deque[tuple[int, str]] = deque(maxlen=ANOMALIES_MAX)
+        self.latest: deque[tuple[int, Word]] = deque(maxlen=ANOMALIES_MAX)
 
-    def note(self, position: int, what: str) -> None:
+    def note(self, position: int, what: Word) -> None:
         """One more."""
         self.count += 1
         self.latest.append((position, what))
-
-    def rejected(self, position: int, event: FrameRejected) -> None:
-        """A frame could not be read."""
-        self.note(position, f"a frame of {event.lane} was rejected: {event.reason}")
-
-    def failed(self, position: int, event: RequestFailed) -> None:
-        """A request was in vain."""
-        about = " ".join(filter(None, (event.purpose, event.subject)))
-        why = event.reason or f"status {event.status}"
-        self.note(position, f"a request of {event.exchange} failed ({about}): {why}")
 
     def state(self) -> State:
         """As canonical data."""

@@ -6,6 +6,7 @@ from itertools import islice
 from tapefold.errors import StaleBook
 from tapefold.events import InstrumentListed
 from tapefold.folds.book import Book, Half
+from tapefold.folds.instruments import Instruments
 from tapefold.units import Level, plain
 
 
@@ -16,8 +17,16 @@ class BookView:
     was asked for with `stale=True`.
     """
 
-    def __init__(self, instrument: InstrumentListed, book: Book, *, stale: bool = False) -> None:
-        self.instrument, self._book, self._stale = instrument, book, stale
+    def __init__(
+        self, instruments: Instruments, number: int, book: Book, *, stale: bool = False
+    ) -> None:
+        self._instruments, self._number = instruments, number
+        self._book, self._stale = book, stale
+
+    @property
+    def instrument(self) -> InstrumentListed:
+        """Its name and its rules, as they are now: its scale may have widened since."""
+        return self._instruments.rows[self._number]
 
     @property
     def live(self) -> bool:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from tapefold.events import Quote, Trade
-from tapefold.units import plain, scaled
+from tapefold.units import SCALED_MAX, plain, scaled
 
 State: TypeAlias = tuple[int, int, Trade | None, Quote | None, list[str]]
 """Trades, quotes, the newest of each without its numbers, and those as plain decimals."""
@@ -36,9 +36,14 @@ class Market:
         numbers = self._numbers()
         return max(numbers[::2], default=0), max(numbers[1::2], default=0)
 
-    def rescale(self, price: int, size: int) -> None:
-        """Every number that is kept times so much."""
+    def rescale(self, price: int, size: int) -> bool:
+        """Every number that is kept times so much; where 63 bits do not hold that, none and False."""
+        most, largest = self.largest()
+        if most * price >= SCALED_MAX or largest * size >= SCALED_MAX:
+            self.trade = self.quote = None
+            return False
         self._set([n * (price, size)[i % 2] for i, n in enumerate(self._numbers())])
+        return True
 
     def freeze(self, price_digits: int, size_digits: int) -> State:
         """As canonical data: plain decimals, so that it does not tell how the scale came to be."""

@@ -6,7 +6,6 @@ adding one is one function and one line of metadata.
 
 import gzip
 import heapq
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -15,12 +14,15 @@ from typing import BinaryIO, Final, Literal, NamedTuple, TypeAlias, cast
 import zstandard
 
 from tapefold.errors import CaptureError
-from tapefold.session.files import LINE_MAX, SESSION_MAX, WINDOW_MAX, Readable
+from tapefold.session.files import WINDOW_MAX, Readable, split
 from tapefold.units import SECOND, Nanos
 
 GROUP: Final = "tapefold.imports"
 STAMP_BACK_MAX: Final = SECOND
 """How far a recorder's clock may have been set back; a stamp that goes back further is an error."""
+
+BLANK_MAX: Final = 100_000
+"""Blank lines in one file; more is taken for a bomb."""
 
 
 class Captured(NamedTuple):
@@ -100,31 +102,28 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The numbered lines of a file, unpacked if it is gzip or zstd. Raises `CaptureError`."""
     try:
         with path.open("rb") as raw:
-            yield from enumerate(_split(_unpacked(raw.read(4), raw, path), path), 1)
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+            blank = 0
+            for number, line in enumerate(_whole(_unpacked(raw.read(4), raw), path), 1):
+                if line.strip():
+                    yield number, line
+                elif (blank := blank + 1) > BLANK_MAX:
+                    raise CaptureError(f"{path}, line {number}: more than {BLANK_MAX} blank lines")
+    except (OSError, zstandard.ZstdError) as error:
         raise CaptureError(f"{path} cannot be read: {error}") from error
 
 
-def _unpacked(head: bytes, raw: BinaryIO, path: Path) -> Readable:
+def _unpacked(head: bytes, raw: BinaryIO) -> Readable:
     raw.seek(0)
     if head[:2] == b"\x1f\x8b":
-        return gzip.open(path)
+        return gzip.GzipFile(fileobj=raw)
     if head == b"\x28\xb5\x2f\xfd":
         unpack = zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX)
         return cast("Readable", unpack.stream_reader(raw, read_across_frames=True))
     return raw
 
 
-def _split(file: Readable, path: Path) -> Iterator[bytes]:
-    rest, total = b"", 0
-    while chunk := file.read(1 << 18):
-        total += len(chunk)
-        found = (rest + chunk).split(b"\n")
-        rest = found.pop()
-        if len(rest) > LINE_MAX or total > SESSION_MAX:
-            raise CaptureError(
-                f"{path}: a line of more than {LINE_MAX} bytes, or far too many lines"
-            )
-        yield from found
+def _whole(file: Readable, path: Path) -> Iterator[bytes]:
+    """The lines of a stream; of a capture also a last one without its end."""
+    rest = yield from split(file, path, CaptureError)
     if rest:
         yield rest

@@ -6,13 +6,16 @@ cryptofeed    its raw capture: REST answers, connections and frames, a file each
 
 import ast
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
+from urllib.parse import urlsplit
 
 from tapefold.errors import CaptureError
 from tapefold.imports.capture import Captured, Format
 from tapefold.units import SECOND, Nanos
 
+TIME_MAX: Final = 2**62
+"""Nanoseconds since 1970: the year 2116."""
 _UNITS: Final = {19: 1, 16: 1_000, 13: 1_000_000, 10: 1_000_000_000}
 """Nanoseconds in a stamp's unit, by its number of digits: of any year from 2001 to 2286."""
 
@@ -21,8 +24,6 @@ def _hftbacktest(source: int, lines: Iterator[tuple[int, bytes]]) -> Iterator[Ca
     """Frames have a `stream`; what has none but a `lastUpdateId` is an answer that came over REST."""
     for number, line in lines:
         stamp, _, data = line.rstrip(b"\r").partition(b" ")
-        if not line.strip():
-            continue
         time = _stamp(stamp, number)
         rest = b'"lastUpdateId"' in data[:4096] and b'"stream"' not in data[:4096]
         yield Captured(time, "response" if rest else "recv", "", data, source)
@@ -30,7 +31,7 @@ def _hftbacktest(source: int, lines: Iterator[tuple[int, bytes]]) -> Iterator[Ca
 
 def _stamp(text: bytes, number: int) -> Nanos:
     unit = _UNITS.get(len(text)) if text.isdigit() else None
-    if unit is None:
+    if unit is None or int(text) * unit >= TIME_MAX:
         raise CaptureError(f"line {number} does not begin with a time: {text[:40]!r}")
     return int(text) * unit
 
@@ -44,23 +45,33 @@ def _cryptofeed(source: int, lines: Iterator[tuple[int, bytes]]) -> Iterator[Cap
         elif line.startswith((b"ws://", b"wss://")):
             url, arrow, stamp = line.partition(b" <-> ")
             if arrow:  # else `URL <- T: TEXT`: the client spoke, which the kernel will do by itself
-                yield Captured(_seconds(stamp, number), "opened", url.decode(), b"", source)
+                yield Captured(_seconds(stamp, number), "opened", _url(url, number), b"", source)
         elif line.startswith((b"http://", b"https://")):
             url, _, rest = line.partition(b" -> ")
             stamp, _, body = rest.partition(b": ")
-            yield Captured(_seconds(stamp, number), "response", url.decode(), _body(body), source)
-        elif line.strip() and not line.startswith(b"configuration: "):
+            yield Captured(
+                _seconds(stamp, number), "response", _url(url, number), _body(body), source
+            )
+        elif not line.startswith(b"configuration: "):
             raise CaptureError(f"line {number} is none of cryptofeed's: {line[:60]!r}")
 
 
 def _seconds(text: bytes, number: int) -> Nanos:
     try:
         time = int(Decimal(text.decode()) * SECOND)
-    except (InvalidOperation, ValueError, OverflowError) as error:
+    except (ArithmeticError, ValueError) as error:
         raise CaptureError(f"line {number} has no time: {text[:40]!r}") from error
-    if not 0 <= time < 2**62:
+    if not 0 <= time < TIME_MAX:
         raise CaptureError(f"line {number} has a time out of all bounds: {text[:40]!r}")
     return time
+
+
+def _url(text: bytes, number: int) -> str:
+    try:
+        urlsplit(url := text.decode())
+    except ValueError as error:
+        raise CaptureError(f"line {number} has no URL: {text[:60]!r}") from error
+    return url
 
 
 def _bytes(data: bytes) -> bytes:

@@ -120,7 +120,10 @@ class _Import:
             started_ns=start,
             synthesised=sorted(synthesised),
             versions={"tapefold": version("tapefold")},
-            capture={"format": form, "files": [path.name for path in files]},
+            capture={
+                "format": form,
+                "files": [path.name.encode(errors="replace").decode() for path in files],
+            },
         )
 
     def _begin(self, time: Nanos) -> None:
@@ -153,14 +156,26 @@ class _Import:
                 self._received(captured)
 
     def _response(self, captured: Captured) -> None:
+        if self._answer(captured):
+            return
+        lane = self._lanes.get(self._connections.of(captured))
+        if not self._scanned.opened and lane is not None and lane not in self._up:
+            # The answer to what is asked on opening came before the first frame.
+            self._opened(captured.time, lane)
+            if self._answer(captured):
+                return
+        self._left_out["answers that the kernel did not ask for"] += 1
+
+    def _answer(self, captured: Captured) -> bool:
+        """Give an answer to whoever asked for it; False if nobody did."""
         for asked in self._open:
             if isinstance(asked, Request) and self._answers(asked, captured):
                 self._open.remove(asked)
                 self._writer.out(captured.time, asked)
                 frame = Frame(captured.time, asked.lane, "response", captured.data, asked, 200)
                 self._feed(frame)
-                return
-        self._left_out["answers that the kernel did not ask for"] += 1
+                return True
+        return False
 
     def _answers(self, asked: Request, captured: Captured) -> bool:
         """A capture without URLs answers what its file is about."""
@@ -218,3 +233,8 @@ class _Import:
                 self._open.append(asked)
             else:
                 self._writer.out(time, asked)
+
+
+def _printable(name: str) -> str:
+    """A file's name as TOML can hold it: on some systems it need not be text."""
+    return name.encode(errors="replace").decode()

@@ -5,7 +5,8 @@ Synchronous and deterministic: no socket, clock, key, chance, thread or environm
 sync.py     where one book is in its synchronisation
 core.py     what all parts of a kernel share: log, views, timers, what goes out
 requests.py what one exchange is asked over HTTP, and asked again
-feed.py     one exchange's public data: subscriptions, lanes, instruments, books
+books.py    the books of one exchange, and the scales they are in
+feed.py     one exchange's public data: subscriptions, lanes, instruments
 kernel.py   the step
 """
 

@@ -6,7 +6,7 @@ first delta: a thin market's answer may come before that.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -17,22 +17,28 @@ from tapefold.adapter import (
     Frame,
     Open,
     Request,
+    Send,
+    Stream,
     Subscribe,
 )
 from tapefold.events import (
     UNLISTED,
     BookDelta,
-    BookInvalidated,
     BookSnapshot,
     ConnectionClosed,
     ConnectionOpened,
     InstrumentListed,
     RequestFailed,
 )
+from tapefold.kernel.books import Books
 from tapefold.kernel.core import Core
 from tapefold.kernel.requests import Requests, Wanted
-from tapefold.kernel.sync import BookSync
-from tapefold.units import SCALED_MAX, Nanos, TooLarge
+from tapefold.units import Nanos
+
+OK: Final = 200
+REASON_MAX: Final = 123
+"""Characters of a close's reason: what RFC 6455 allows."""
+Why: TypeAlias = Literal["unanswered", "refused", "not_listed"]
 
 
 class Feed:
@@ -42,17 +48,21 @@ class Feed:
         self.adapter, self._core = adapter, core
         self.exchange = adapter.description.exchange
         self.known = core.views.instruments.known(self.exchange)
-        self.syncs: dict[int, BookSync] = {}
         self._subscribed: list[Subscribe] = []
         """Those whose lane is yet to be opened."""
-        self._lanes: dict[str, Subscribe] = {}
+        self._lanes: dict[str, tuple[Subscribe, Stream]] = {}
+        """Asked for, by lane."""
+        self._up: dict[str, Subscribe] = {}
+        """Open, by lane."""
         self._lanes_made = 0
-        self._listed = False
+        self._list: dict[str, InstrumentListed] = {}
+        """The exchange's newest instrument list, by symbol and by native name."""
         self._requests = Requests(self.exchange, core, self._make, self._is_wanted)
+        self.books = Books(core, self._requests, adapter.description.book)
         self.special: dict[type, Callable[[Nanos, Any], None]] = {
-            BookDelta: self._delta,
-            BookSnapshot: self._snapshot,
-            InstrumentListed: self._list,
+            BookDelta: self.books.delta,
+            BookSnapshot: self.books.snapshot,
+            InstrumentListed: self._listed,
         }
 
     def _make(self, wanted: Wanted) -> Request:
@@ -64,9 +74,11 @@ class Feed:
     # Commands
 
     def declare(self, time: Nanos, command: Declare) -> None:
-        """The caller says what instruments there are."""
+        """The caller says what instruments there are; what the exchange has said, it knows better."""
         for row in command.instruments:
-            self._list(time, _declared(self.exchange, row.symbol, row.native_symbol))
+            old = self.known.get(row.native_symbol)
+            if old is None or old.source == "caller":
+                self._listed(time, _declared(self.exchange, row.symbol, row.native_symbol))
         self._go_on(time)
 
     def subscribe(self, time: Nanos, command: Subscribe) -> None:
@@ -76,30 +88,40 @@ class Feed:
 
     def unsubscribe(self, time: Nanos, lane: str) -> None:
         """The caller wants no more of this lane."""
-        if lane in self._lanes:
+        if lane in self._up:
             self._core.out.append(Close(lane))
             self._down(time, ConnectionClosed(lane=lane, by="client", code=1000))
 
-    def _go_on(self, time: Nanos) -> None:
-        """Open what can be opened, and ask for the list where something is missing."""
+    def _go_on(self, time: Nanos, *, answered: bool = False) -> None:
+        """Open what can be opened, and ask for the list where something is missing.
+
+        Where the list was just *answered*, what is not in it is not there.
+        """
         waiting, self._subscribed = self._subscribed, []
         for command in waiting:
-            missing = [name for name in command.instruments if not self._row(name)]
-            if missing and not self._listed:
+            missing = [name for name in command.instruments if not self._find(time, name)]
+            if missing and not answered:
                 self._subscribed.append(command)
                 self._requests.ask(("instruments", ""))
                 continue
             for name in missing:
-                self._fail(time, ("instruments", name), 200, "not listed")
+                self._fail(time, ("instruments", name), OK, "not_listed")
             if len(missing) < len(command.instruments):
                 self._open(command)
 
     def _open(self, command: Subscribe) -> None:
         self._lanes_made += 1
         lane = f"{self.exchange}/{self._lanes_made}"
-        self._lanes[lane] = command
         natives = [row.native_symbol for row in self._rows(command)]
-        self._core.out.append(Open(lane, self.adapter.subscribe(natives, command.channels).url))
+        stream = self.adapter.subscribe(natives, command.channels)
+        self._lanes[lane] = command, stream
+        self._core.out.append(Open(lane, stream.url))
+
+    def _find(self, time: Nanos, name: str) -> bool:
+        """Whether an instrument is listed here, or in the exchange's list, and so from now on here."""
+        if not self._row(name) and name in self._list:
+            self._listed(time, self._list[name])
+        return self._row(name) is not None
 
     def _row(self, name: str) -> InstrumentListed | None:
         rows = self._core.views.instruments.find(name, self.exchange)
@@ -111,39 +133,44 @@ class Feed:
     # Lanes
 
     def opened(self, frame: Frame) -> None:
-        """A lane is up."""
-        command = self._lanes.get(frame.lane)
+        """A lane is up: say what is to be said there first, and ask for its books."""
         self._core.append(frame.time, ConnectionOpened(lane=frame.lane))
-        if command and "book" in command.channels:
-            for row in self._rows(command):
-                self.syncs[row.instrument].wait()
-                self._requests.ask(("book", row.native_symbol))
+        if frame.lane not in self._lanes:
+            return
+        command, stream = self._lanes.pop(frame.lane)
+        self._up[frame.lane] = command
+        self._core.out += [Send(frame.lane, message) for message in stream.messages]
+        for row in self._with_books(command):
+            if self.books.syncs[row.instrument].state == "idle":
+                self.books.wait_for(row)
+
+    def dials(self, lane: str) -> bool:
+        """Whether the lane was asked for and is not up yet."""
+        return lane in self._lanes
 
     def closed(self, frame: Frame) -> None:
-        """A lane is down."""
+        """A lane is down, or never came up."""
+        self._lanes.pop(frame.lane, None)
+        reason = frame.reason[:REASON_MAX]
         self._down(
             frame.time,
-            ConnectionClosed(
-                lane=frame.lane, by="exchange", code=frame.status, reason=frame.reason
-            ),
+            ConnectionClosed(lane=frame.lane, by="exchange", code=frame.status, reason=reason),
         )
 
     def _down(self, time: Nanos, event: ConnectionClosed) -> None:
-        command = self._lanes.pop(event.lane, None)
+        command = self._up.pop(event.lane, None)
         self._core.append(time, event)
-        if command and "book" in command.channels:
-            for row in self._rows(command):
-                self._invalidate(time, row.instrument, "disconnected")
+        elsewhere = {
+            row.instrument for other in self._up.values() for row in self._with_books(other)
+        }
+        for row in self._with_books(command) if command else ():
+            self.books.stop(time, row.instrument)
+            if row.instrument in elsewhere:
+                self.books.wait_for(row)
 
-    def _invalidate(self, time: Nanos, instrument: int, reason: Any, got: int = 0) -> None:
-        sync = self.syncs[instrument]
-        if sync.state == "live":
-            expected = sync.sequence if reason != "disconnected" else 0
-            self._core.append(
-                time,
-                BookInvalidated(instrument=instrument, reason=reason, expected=expected, got=got),
-            )
-        sync.stop()
+    def _with_books(self, command: Subscribe) -> list[InstrumentListed]:
+        """The instruments whose books a subscription carries."""
+        return self._rows(command) if "book" in command.channels else []
 
     # Requests
 
@@ -154,7 +181,8 @@ class Feed:
     def in_vain(self, frame: Frame, request: Request) -> None:
         """A request failed, or was refused."""
         wanted: Wanted = request.purpose, request.subject
-        self._fail(frame.time, wanted, frame.status, frame.reason)
+        why: Why = "unanswered" if frame.kind == "failed" else "refused"
+        self._fail(frame.time, wanted, frame.status, why)
         self._requests.try_again(frame.time, wanted)
 
     def got(self, time: Nanos, request: Request, *, readable: bool) -> None:
@@ -163,14 +191,12 @@ class Feed:
         if not readable:
             self._requests.try_again(time, wanted)
         elif request.purpose == "instruments":
-            self._listed = True
-            self._requests.done(wanted)
-            self._go_on(time)
+            self._go_on(time, answered=True)
 
-    def _fail(self, time: Nanos, wanted: Wanted, status: int, reason: str) -> None:
+    def _fail(self, time: Nanos, wanted: Wanted, status: int, why: Why) -> None:
         purpose, subject = wanted
         event = RequestFailed(
-            exchange=self.exchange, purpose=purpose, subject=subject, status=status, reason=reason
+            exchange=self.exchange, purpose=purpose, subject=subject, status=status, reason=why
         )
         self._core.append(time, event)
 
@@ -180,95 +206,36 @@ class Feed:
         if purpose == "instruments":
             return bool(self._subscribed)
         row = self.known.get(native)
-        return row is not None and self.syncs[row.instrument].state == "waiting"
+        return row is not None and self.books.syncs[row.instrument].state == "waiting"
 
     def _depth(self, native: str) -> int:
         """How deep the deepest subscription wants a book to begin with."""
         row = self.known[native]
         names = {row.symbol, row.native_symbol}
-        asked = (c.depth for c in self._lanes.values() if names & {*c.instruments})
+        asked = (c.depth for c in self._up.values() if names & {*c.instruments})
         return max(asked, default=1000)
 
     # Events that need more than to be logged and folded
 
-    def _list(self, time: Nanos, event: InstrumentListed) -> None:
+    def _listed(self, time: Nanos, event: InstrumentListed) -> None:
         old = self.known.get(event.native_symbol)
         if old is None:
-            if not self._wanted(event):
-                return
-            number = len(self._core.views.instruments.rows)
-            self.syncs[number] = BookSync(self.adapter.description.book)
-            self._core.append(time, replace(event, instrument=number))
+            self._list[event.native_symbol] = self._list[event.symbol] = event
+            if self._wanted(event):
+                number = len(self._core.views.instruments.rows)
+                self.books.add(number)
+                self._core.append(time, replace(event, instrument=number))
             return
         event = _widened(event, old)
         if event == old:
             return
-        price, size = _factors(event, old)
-        self._check(event, price, size)
-        self.syncs[old.instrument].rescale(price, size)
-        self._core.append(time, event)
+        self.books.relist(time, event, old)
 
     def _wanted(self, event: InstrumentListed) -> bool:
         names = {event.symbol, event.native_symbol}
         return event.source == "caller" or any(
             not names.isdisjoint(command.instruments) for command in self._subscribed
         )
-
-    def _check(self, event: InstrumentListed, price: int, size: int) -> None:
-        """Refuse a scale in which 63 bits do not hold what is known. Raises `TooLarge`."""
-        if price == size == 1:
-            return
-        book, market = (
-            self._core.views.books[event.instrument],
-            self._core.views.markets[event.instrument],
-        )
-        known = [book.bids.largest(), book.asks.largest(), market.largest()]
-        fits = all(p * price < SCALED_MAX and s * size < SCALED_MAX for p, s in known)
-        if not (fits and self.syncs[event.instrument].fits(price, size)):
-            raise TooLarge(event.native_symbol)
-
-    def _delta(self, time: Nanos, event: BookDelta) -> None:
-        sync = self.syncs[event.instrument]
-        verdict = sync.delta(time, event)
-        if verdict == "apply":
-            self._core.append(time, event)
-            if self._core.views.books[event.instrument].crossed():
-                self._begin_again(time, event, "crossed")
-        elif verdict in ("gap", "overrun"):
-            self._begin_again(time, event, verdict)
-
-    def _begin_again(self, time: Nanos, event: BookDelta, reason: Any) -> None:
-        sync = self.syncs[event.instrument]
-        self._core.append(
-            time,
-            BookInvalidated(
-                instrument=event.instrument,
-                reason=reason,
-                expected=sync.sequence,
-                got=event.previous or event.first,
-            ),
-        )
-        if reason == "crossed":
-            sync.wait()
-        else:
-            sync.again(time, event)
-        self._requests.ask(
-            ("book", self._core.views.instruments.rows[event.instrument].native_symbol)
-        )
-
-    def _snapshot(self, time: Nanos, event: BookSnapshot) -> None:
-        sync = self.syncs[event.instrument]
-        if sync.state != "waiting":
-            return
-        fit = sync.snapshot(event.sequence)
-        wanted: Wanted = "book", self._core.views.instruments.rows[event.instrument].native_symbol
-        if fit is None:
-            self._requests.ask_newer(time, wanted)
-            return
-        self._requests.done(wanted)
-        self._core.append(time, event)
-        for came, held in fit:
-            self._core.append(came, held)
 
 
 def _declared(exchange: str, symbol: str, native: str) -> InstrumentListed:
@@ -291,9 +258,3 @@ def _widened(event: InstrumentListed, old: InstrumentListed) -> InstrumentListed
         price_digits=max(event.price_digits, old.price_digits),
         size_digits=max(event.size_digits, old.size_digits),
     )
-
-
-def _factors(event: InstrumentListed, old: InstrumentListed) -> tuple[int, int]:
-    price = event.price_digits - old.price_digits
-    size = event.size_digits - old.size_digits
-    return 10**price, 10**size

@@ -1,7 +1,7 @@
 """The step: one frame or command in, events logged and folded, requests out."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -18,13 +18,12 @@ from tapefold.adapter import (
 from tapefold.errors import AdapterError
 from tapefold.events import REJECTED_MAX, FrameRejected, InstrumentListed, RunStarted
 from tapefold.kernel.core import Core
-from tapefold.kernel.feed import Feed
+from tapefold.kernel.feed import OK, Feed
 from tapefold.kernel.sync import BookSync
 from tapefold.log import Sink
 from tapefold.units import Nanos, TooLarge
 from tapefold.views import Views
 
-OK: Final = 200
 Reason: TypeAlias = Literal["json", "schema", "number", "range", "instrument", "decoder"]
 
 
@@ -39,10 +38,8 @@ class Run(msgspec.Struct, frozen=True):
 class Kernel:
     """An engine without the wire: the same in a live run, a replay, a scenario and a test."""
 
-    def __init__(
-        self, adapters: Mapping[str, Adapter], log: Sink, views: Views | None = None
-    ) -> None:
-        self.views = views or Views()
+    def __init__(self, adapters: Mapping[str, Adapter], log: Sink) -> None:
+        self.views = Views()
         self._core = Core(log, self.views)
         self.feeds = {name: Feed(adapter, self._core) for name, adapter in adapters.items()}
         self._log, self._apply, self._commit = log.append, self.views.apply, log.commit
@@ -51,7 +48,7 @@ class Kernel:
             "recv": self._received,
             "response": self._responded,
             "failed": self._failed,
-            "opened": lambda frame: self._feed(frame.lane).opened(frame),
+            "opened": self._opened,
             "close": self._closed,
         }
 
@@ -80,6 +77,7 @@ class Kernel:
                 self._feed(command.exchange).subscribe(time, command)
             case Unsubscribe():
                 self._feed(command.lane).unsubscribe(time, command.lane)
+                self._lanes.pop(command.lane, None)
         self._commit()
         return self._out()
 
@@ -91,7 +89,7 @@ class Kernel:
 
     def sync(self, row: InstrumentListed) -> BookSync:
         """Where an instrument's book is in its synchronisation."""
-        return self.feeds[row.exchange].syncs[row.instrument]
+        return self.feeds[row.exchange].books.syncs[row.instrument]
 
     @property
     def due(self) -> Nanos | None:
@@ -113,20 +111,25 @@ class Kernel:
         """Of a lane, or of an exchange's own name."""
         exchange = lane.partition("/")[0]
         try:
-            feed = self._lanes[lane] = self.feeds[exchange]
+            return self.feeds[exchange]
         except KeyError:
             raise AdapterError(
                 f"this engine was not opened with the exchange {exchange!r}"
             ) from None
-        return feed
+
+    def _opened(self, frame: Frame) -> None:
+        feed = self._lanes[frame.lane] = self._feed(frame.lane)
+        feed.opened(frame)
 
     def _closed(self, frame: Frame) -> None:
-        self._feed(frame.lane).closed(frame)
-        del self._lanes[frame.lane]  # its name is never used again
+        """A lane that we have closed ourselves has been said to be down; it is so but once."""
+        if self._lanes.pop(frame.lane, None) or self._feed(frame.lane).dials(frame.lane):
+            self._feed(frame.lane).closed(frame)
 
     def _received(self, frame: Frame) -> None:
-        feed = self._lanes.get(frame.lane) or self._feed(frame.lane)
-        if self._take_in(feed, frame) == 0:
+        """What was on its way when we hung up is nobody's, like a frame that nobody reads."""
+        feed = self._lanes.get(frame.lane)
+        if feed is None or self._take_in(feed, frame) == 0:
             self._core.skipped += 1
 
     def _responded(self, frame: Frame) -> None:
@@ -152,19 +155,17 @@ class Kernel:
         except Exception as error:  # whatever an adapter raises is about this frame and no other
             self._core.append(time, _rejected(frame, _why(error)))
             return None
-        for event in events:
-            handle = special.get(type(event))
-            if handle is None:
-                self._log(
-                    time, event
-                )  # `Core.append`, in the one place where a call more would show
-                self._apply(event)
-                continue
-            try:
-                handle(time, event)
-            except TooLarge:
-                self._core.append(time, _rejected(frame, "range"))
-                return None
+        try:
+            for event in events:
+                handle = special.get(type(event))
+                if handle is None:
+                    self._log(time, event)  # `Core.append`, where a call more would show
+                    self._apply(event)
+                else:
+                    handle(time, event)
+        except (TooLarge, OverflowError):
+            self._core.append(time, _rejected(frame, "range"))
+            return None
         return len(events)
 
 
@@ -188,5 +189,6 @@ _WORDS: tuple[tuple[type[Exception], Reason], ...] = (
     (RecursionError, "json"),
     (TooLarge, "range"),
     (WrongInstrument, "instrument"),
+    (UnicodeDecodeError, "json"),
     (ValueError, "number"),
 )

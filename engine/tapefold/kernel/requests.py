@@ -14,6 +14,8 @@ from tapefold.units import SECOND, Nanos
 
 BACKOFF_MAX: Final = 60 * SECOND
 """The longest wait before a request is tried again."""
+CALM: Final = 2 * BACKOFF_MAX
+"""After so long without trouble, trouble is new."""
 Wanted: TypeAlias = tuple[Purpose, str]
 """What a request is for, and what it is about: ("book", "ETHUSDT")."""
 
@@ -32,6 +34,8 @@ class Requests:
         self._make, self._is_wanted = make, is_wanted
         self._in_flight: set[Wanted] = set()
         self._tries: dict[Wanted, int] = {}
+        self._troubled: dict[Wanted, Nanos] = {}
+        """When something last went wrong with it."""
 
     def ask(self, wanted: Wanted) -> None:
         """Ask, unless it is being asked."""
@@ -43,23 +47,29 @@ class Requests:
         """It is no longer in flight, however it ended."""
         self._in_flight.discard(wanted)
 
-    def done(self, wanted: Wanted) -> None:
-        """The answer was what was wanted."""
-        self._tries.pop(wanted, None)
-
     def try_again(self, time: Nanos, wanted: Wanted) -> None:
         """Ask again after a while, a longer one each time."""
-        tries = self._tries[wanted] = self._tries.get(wanted, 0) + 1
-        wait = min(SECOND << min(tries - 1, 6), BACKOFF_MAX)
+        tries = 0 if self._is_calm(time, wanted) else self._tries[wanted]
+        self._tries[wanted] = tries + 1
+        wait = min(SECOND << min(tries, 6), BACKOFF_MAX)
         self._core.at(time + wait, partial(self._retry, wanted))
 
-    def ask_newer(self, time: Nanos, wanted: Wanted) -> None:
-        """The answer was too old. Usually the next one is not: ask at once, but only once."""
-        if wanted in self._tries:
+    def ask_anew(self, time: Nanos, wanted: Wanted) -> None:
+        """What an answer brought was no good, or did not last.
+
+        Usually the next one is better: ask at once. But where it is the same again within two
+        minutes, only after a while: an exchange that is asked at each delta bans who asks.
+        """
+        if not self._is_calm(time, wanted):
             self.try_again(time, wanted)
-        else:
-            self._tries[wanted] = 0
-            self.ask(wanted)
+            return
+        self._tries[wanted] = 0
+        self.ask(wanted)
+
+    def _is_calm(self, time: Nanos, wanted: Wanted) -> bool:
+        """Whether nothing went wrong with it for a while; from now on something has."""
+        last, self._troubled[wanted] = self._troubled.get(wanted), time
+        return last is None or time - last > CALM
 
     def _retry(self, wanted: Wanted, now: Nanos) -> None:
         if self._is_wanted(wanted):

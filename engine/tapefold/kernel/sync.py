@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from tapefold.adapter import BookRule
 from tapefold.events import BookDelta
 from tapefold.folds.book import repack
-from tapefold.units import SCALED_MAX, Nanos
+from tapefold.units import Nanos
 
 BOOK_HELD_MAX: Final = 20_000
 """Deltas held for one book: half an hour of the busiest stream, longer than any snapshot takes."""
@@ -78,13 +78,11 @@ class BookSync:
         self.state, self._held = "live", []
         return fit
 
-    def fits(self, price: int, size: int) -> bool:
-        """Whether all that is held can be had in a scale so much finer."""
-        return all(
-            max(p, default=0) * price < SCALED_MAX and max(s, default=0) * size < SCALED_MAX
-            for _, event in self._held
-            for p, s in (_columns(event.bids), _columns(event.asks))
-        )
+    def largest(self) -> tuple[int, int]:
+        """The largest price and the largest size that are held."""
+        levels = [level for _, event in self._held for level in (*event.bids, *event.asks)]
+        prices, sizes = (price for price, _ in levels), (size for _, size in levels)
+        return max(prices, default=0), max(sizes, default=0)
 
     def rescale(self, price: int, size: int) -> None:
         """The instrument has a finer scale now, and so must have what is held."""
@@ -106,10 +104,6 @@ class BookSync:
             return "gap"
         self.sequence, self._fresh = event.sequence, False
         return "apply"
-
-
-def _columns(levels: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    return [price for price, _ in levels], [size for _, size in levels]
 
 
 def _rescaled(event: BookDelta, price: int, size: int) -> BookDelta:

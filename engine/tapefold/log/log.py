@@ -80,8 +80,16 @@ class Log:
     # Writing
 
     def append(self, time: Nanos, event: AnyEvent) -> None:
-        """Take one event in; its position is then `head`."""
-        self._encode_into(event, self._body, -1)
+        """Take one event in; its position is then `head`.
+
+        Raises `OverflowError` or `TypeError` for one that cannot be written, and is as before.
+        """
+        whole = len(self._body)
+        try:
+            self._encode_into(event, self._body, -1)
+        except Exception:
+            del self._body[whole:]
+            raise
         self.head += 1
         if self._rows is not None:
             self._times.append(time)
@@ -113,6 +121,10 @@ class Log:
     def sync(self) -> None:
         """Come back when everything is durable. Raises `LogFull` or `Fenced` where it cannot be."""
         self.flush()
+        self.wait()
+
+    def wait(self) -> None:
+        """`sync` for what was flushed; the one thing that may be called in another thread."""
         if self._writer:
             self._writer.sync()
 
@@ -122,7 +134,10 @@ class Log:
         self._followers.unpark_all()
 
     def close(self) -> None:
-        """Write the rest, let go of the file, and end every `follow`. Raises as `sync` does."""
+        """Write the rest, let go of the file, and end every `follow`, also one that is behind.
+
+        Raises as `sync` does.
+        """
         if self._closed:
             return
         self._closed = True
@@ -175,9 +190,12 @@ class Log:
         """Every record past *after*, up to *until* and with it, stored or not."""
         if self._rows is None or self._writer is None:
             raise LogError("this log keeps nothing: it was opened to be hashed alone")
+        if self._closed and self._lock:
+            raise LogError(f"{self._rows.where} is closed: open it again to read it")
         stored = self._writer.durable
         unstored = [*self._unstored, self._open_piece()]
-        yield from LogReader(self._rows).read(after, min(until, stored))
+        if after < stored:
+            yield from LogReader(self._rows).read(after, min(until, stored))
         for piece in unstored:
             if piece.times and piece.last > max(stored, after):
                 yield from records(piece.first, piece.times, piece.body, max(stored, after), until)
@@ -187,11 +205,13 @@ class Log:
 
         A follower is a cursor: it holds up nobody, and one that is slow reads more at a time.
         """
-        while True:
+        while not self._closed:
             await trio.lowlevel.checkpoint()
             for record in self.read(after):
                 yield record
                 after = record.position
+                if self._closed:
+                    return
             if after >= self.head:
                 if self._ended:
                     return

@@ -10,7 +10,7 @@ comparing the chains that segments carry.
 import zlib
 from hashlib import sha256
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -37,33 +37,50 @@ class Segment(msgspec.Struct, array_like=True, frozen=True):
     events: bytes
     """The events, one msgpack array after another."""
     crc: int
-    """CRC-32 of `events`: a damaged row is known as one."""
+    """CRC-32 of the three before it: a damaged row is known as one."""
 
 
 encoder = msgspec.msgpack.Encoder(order="deterministic")
 """Of events: one encoding for one event, whatever the process."""
 _state = msgspec.msgpack.Encoder().encode
 _segment = msgspec.msgpack.Decoder(Segment).decode
+_any = msgspec.msgpack.Decoder().decode
 _events = msgspec.msgpack.Decoder(list[AnyEvent]).decode
 
 
 def to_row(chain: bytes, times: list[Nanos], events: bytes) -> bytes:
     """A row's state, from what was appended."""
     gaps = [times[0], *(b - a for a, b in pairwise(times))]
-    return _state(Segment(FORMAT, chain, gaps, events, zlib.crc32(events)))
+    return _state(Segment(FORMAT, chain, gaps, events, _crc(chain, gaps, events)))
+
+
+def _first(state: bytes) -> object:
+    """The first element of a row of any shape: its format, if it is of tapefold's at all."""
+    try:
+        row: Any = _any(state)
+        return row[0]
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _crc(chain: bytes, gaps: list[int], events: bytes) -> int:
+    return zlib.crc32(events, zlib.crc32(_state(gaps), zlib.crc32(chain)))
 
 
 def from_row(state: bytes, position: int) -> Segment:
     """A row's state, checked. Raises `LogError`."""
     try:
         segment = _segment(state)
-    except msgspec.DecodeError as error:
-        raise LogError(f"the log's segment at position {position} cannot be read") from error
-    if segment.format > FORMAT:
+        newest: object = segment.format
+    except ValueError as error:
+        newest = _first(state)
+        if not isinstance(newest, int) or newest <= FORMAT:
+            raise LogError(f"the log's segment at position {position} cannot be read") from error
+    if isinstance(newest, int) and newest > FORMAT:
         raise LogError(
-            f"the log is of a newer tapefold (format {segment.format}, this one reads {FORMAT}): upgrade"
+            f"the log is of a newer tapefold (format {newest}, this one reads {FORMAT}): upgrade"
         )
-    if zlib.crc32(segment.events) != segment.crc:
+    if _crc(segment.chain, segment.times, segment.events) != segment.crc:
         raise LogError(
             f"the log's segment at position {position} is damaged (its checksum differs)"
         )
@@ -79,7 +96,7 @@ def decode(body: bytes, count: int, position: int) -> list[AnyEvent]:
     """*count* events from their bytes; *position* is of the first, for the error."""
     try:
         return _events(_header(count) + body)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise LogError(
             f"the log has an event that this tapefold does not know, from position {position} on: upgrade"
         ) from error

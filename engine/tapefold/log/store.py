@@ -14,7 +14,12 @@ from urllib.parse import quote
 
 from eventsourcing.persistence import ApplicationRecorder, PersistenceError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
-from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteDatastore,
+)
 
 from tapefold.errors import LogError, LogLocked, Refused
 
@@ -69,6 +74,15 @@ class Rows:
             raise LogError(f"{self.where} cannot be read: {error}") from error
 
 
+class _Pool(SQLiteConnectionPool):
+    """Connections on which a commit is on the disk, whatever this SQLite was built to do by itself."""
+
+    def _create_connection(self) -> SQLiteConnection:
+        connection = super()._create_connection()
+        connection.cursor().execute("PRAGMA synchronous=FULL")
+        return connection
+
+
 def in_memory() -> Rows:
     """Rows that go when the process goes."""
     return Rows(POPOApplicationRecorder())
@@ -82,9 +96,12 @@ def in_file(path: Path, *, write: bool) -> Rows:
     try:
         if write and not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        _check(path)
-        name = str(path.absolute()) if write else f"file:{quote(str(path.absolute()))}?mode=ro"
-        recorder = SQLiteApplicationRecorder(SQLiteDatastore(name, originator_id_type="text"))
+        if not check(path) and not write:
+            raise LogError(f"{path} is empty: nothing was ever written to it")
+        name = str(path.absolute()) if write else _reading(path)
+        store = SQLiteDatastore(name, originator_id_type="text")
+        store.pool = _Pool(db_name=name)
+        recorder = SQLiteApplicationRecorder(store)
         if write:
             recorder.create_table()
     except OSError as error:
@@ -94,7 +111,8 @@ def in_file(path: Path, *, write: bool) -> Rows:
     return Rows(recorder, str(path))
 
 
-def _check(path: Path) -> None:
+def check(path: Path) -> bool:
+    """Whether there is anything in the file. Raises `LogError` where that is not a log."""
     with path.open("rb") as file:
         head = file.read(16)
     if head and head != b"SQLite format 3\0":
@@ -103,6 +121,7 @@ def _check(path: Path) -> None:
         tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     if tables and "stored_events" not in tables:
         raise LogError(f"{path} is not a log: it is a SQLite file of something else")
+    return bool(head)
 
 
 def _reading(path: Path) -> str:

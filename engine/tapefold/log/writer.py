@@ -5,12 +5,11 @@ A disk that is full is tried again until there is room or nobody waits any more;
 writer has put at our position ends all writing, for good.
 """
 
-import sqlite3
 import threading
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
-from eventsourcing.persistence import IntegrityError, PersistenceError
+from eventsourcing.persistence import IntegrityError
 
 from tapefold.errors import Fenced, LogFull, Refused
 from tapefold.log.store import Rows
@@ -76,8 +75,10 @@ class ThreadWriter:
         self._closing.set()
         self._queue.put(None)
         self._thread.join()
-        if self.durable < self._put and self.failure:
-            raise self.failure
+        if self.durable < self._put:
+            raise self.failure or Refused(
+                f"{self._rows.where} was not written: it is durable to position {self.durable}"
+            )
 
     def _run(self) -> None:
         while batches := self._next():
@@ -133,7 +134,7 @@ def _insert(rows: Rows, new: list[tuple[int, bytes]], durable: int) -> None:
             f"another writer has written to {rows.where}: this engine writes no more (durable to "
             f"position {durable}); open the log again"
         ) from error
-    except (PersistenceError, sqlite3.Error, OSError) as error:
+    except Exception as error:  # of the library or the machine: nobody else hears it in this thread
         raise LogFull(
             f"{rows.where} cannot be written ({error}): it is durable to position {durable}; free "
             "some space and start again"

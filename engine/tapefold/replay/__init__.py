@@ -3,11 +3,11 @@
 ledger.py   what the kernel asked against what the tape says was asked
 diff.py     two JSON values side by side, for people
 door.py     playing a session
-seal.py     sealing a session that was written
+sealing.py  sealing a session that was written
 """
 
 from tapefold.replay.door import Replay
 from tapefold.replay.ledger import Ledger
-from tapefold.replay.seal import seal
+from tapefold.replay.sealing import seal
 
 __all__ = ["Ledger", "Replay", "seal"]

@@ -1,8 +1,8 @@
 """Playing a session: each of its lines into the kernel, and what the kernel asks into the ledger."""
 
-from collections.abc import Mapping
-
-import msgspec
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 from tapefold.adapter import Adapter, Frame, Outgoing, load_adapter
 from tapefold.errors import AdapterError, Mismatch
@@ -10,7 +10,7 @@ from tapefold.kernel import Kernel, Run
 from tapefold.log import Log, Sink
 from tapefold.replay.ledger import Ledger
 from tapefold.session import Digests, Line, Session
-from tapefold.session.cassette import Cassette
+from tapefold.session.cassette import Answer, Cassette
 from tapefold.session.tape import (
     frame_data,
     read_answered,
@@ -19,6 +19,8 @@ from tapefold.session.tape import (
     read_failed,
 )
 from tapefold.units import Nanos
+
+_T = TypeVar("_T")
 
 
 class Replay:
@@ -100,31 +102,38 @@ class Replay:
                 raise self._wrong(f"a frame in lane {line.lane}, which is not open")
             data = bytes(line.data)
             if data[:1] == b'"':
-                data = frame_data(line)
+                data = self._text(line)
             self.frames += 1
             out = self.kernel.step(Frame(self.time, line.lane, "recv", data))
         else:
-            try:
-                out = self._rare(line)
-            except (msgspec.DecodeError, AdapterError) as error:
-                raise self.session.broken(self.lines, str(error)) from error
+            out = self._rare(line)
         for asked in out:
             self._ledger.ask(asked)
 
-    def _rare(self, line: Line) -> "list[Outgoing] | tuple[Outgoing, ...]":
+    def _rare(self, line: Line) -> Sequence[Outgoing]:
         data = bytes(line.data)
-        match line.kind:
-            case "open" | "sent" | "request":
-                self._ledger.record(self.lines, line.lane, line.kind, data)
-                return ()
-            case "command":
-                return tuple(self.kernel.command(self.time, read_command(data)))
-            case "close" if read_closed(data).by == "client":
-                self._ledger.record(self.lines, line.lane, line.kind, data)
-                self._up.discard(line.lane)
-                return ()
-            case _:
-                return tuple(self.kernel.step(self._frame(line, data)))
+        asked = line.kind in ("open", "sent", "request")
+        if asked or (line.kind == "close" and self._read(read_closed, data).by == "client"):
+            self._read(partial(self._ledger.record, self.lines, line.lane, line.kind), data)
+            return ()
+        if line.kind == "command":
+            command = self._read(read_command, data)
+            try:
+                return self.kernel.command(self.time, command)
+            except AdapterError as error:
+                raise self.session.broken(self.lines, str(error)) from error
+        return self.kernel.step(self._frame(line, data))
+
+    def _read(self, read: Callable[[bytes], _T], data: bytes) -> _T:
+        """What a line's data says. Raises `SessionError` naming the line."""
+        try:
+            return read(data)
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors too
+            raise self.session.broken(self.lines, str(error)) from error
+
+    def _text(self, line: Line) -> bytes:
+        """A frame that stands in its line as text or as base64."""
+        return self._read(lambda _: frame_data(line), b"")
 
     def _frame(self, line: Line, data: bytes) -> Frame:
         """A line of the exchange's that is not a received frame."""
@@ -132,27 +141,32 @@ class Replay:
         self._ledger.due(number, line.lane)
         match line.kind:
             case "response":
-                answered = read_answered(data)
-                request = self._ledger.request(number, answered.n)
-                body = self._answer(answered.n)
-                return Frame(self.time, line.lane, "response", body, request, answered.status)
+                answered = self._read(read_answered, data)
+                request = self._ledger.request(number, line.lane, answered.n)
+                status, body = self._answer(answered.n)
+                if status != answered.status:
+                    what = f"status {answered.status}, which is {status} in http.yaml"
+                    raise self.session.broken(number, what)
+                return Frame(self.time, line.lane, "response", body, request, status)
             case "failed":
-                failed = read_failed(data)
-                request = self._ledger.request(number, failed.n)
+                failed = self._read(read_failed, data)
+                request = self._ledger.request(number, line.lane, failed.n)
                 return Frame(self.time, line.lane, "failed", request=request, reason=failed.error)
             case "opened":
+                if not self._ledger.opened(line.lane):
+                    raise self._wrong(f"lane {line.lane} is open, and nobody dialled")
                 self._up.add(line.lane)
                 return Frame(self.time, line.lane, "opened")
             case _:
-                closed = read_closed(data)
+                closed = self._read(read_closed, data)
                 self._up.discard(line.lane)
                 return Frame(
                     self.time, line.lane, "close", status=closed.code, reason=closed.reason
                 )
 
-    def _answer(self, n: int) -> bytes:
+    def _answer(self, n: int) -> Answer:
         self._cassette = self._cassette or self.session.cassette()
-        return self._cassette.answer(n).body
+        return self._cassette.answer(n)
 
     def _wrong(self, what: str) -> Mismatch:
         return Mismatch(f"{self.session.tape}, line {self.lines}: {what}")

@@ -50,6 +50,7 @@ class Ledger:
         self._asked: deque[_Ask] = deque()
         self._debts: list[_Ask] = []
         self._requests: dict[int, Request] = {}
+        self._dialled: set[str] = set()
 
     def ask(self, out: Outgoing) -> None:
         """The kernel asks."""
@@ -84,9 +85,16 @@ class Ledger:
                     f"line {line} comes after something that was never asked", debt
                 )
 
-    def request(self, line: int, number: int) -> Request:
-        """Which of our requests the tape's number *number* is; it is answered now."""
-        if number not in self._requests:
+    def opened(self, lane: str) -> bool:
+        """Whether the kernel and the tape agree that a lane was dialled; it is open now."""
+        known = lane in self._dialled
+        self._dialled.discard(lane)
+        return known
+
+    def request(self, line: int, lane: str, number: int) -> Request:
+        """Which of our requests the tape's number *number* is; it is answered now, in *lane*."""
+        mine = self._requests.get(number)
+        if mine is None or mine.lane != lane:
             for debt in self._debts:
                 if debt.kind == "request" and debt.number == number:
                     raise self._mismatch(f"line {line} answers what was never asked", debt)
@@ -105,6 +113,8 @@ class Ledger:
     def _pair(self, mine: _Ask, debt: _Ask) -> None:
         if mine.request:
             self._requests[debt.number] = mine.request
+        elif mine.kind == "open":
+            self._dialled.add(mine.lane)
 
     def _mismatch(self, what: str, debt: _Ask | None) -> Mismatch:
         lines = [what]

@@ -103,11 +103,11 @@ class Cassette:
                 yield from self._whole(head + file.read(ITEM_MAX))
                 return
             text: list[bytes] = []
-            size = 0
+            size, ended = 0, False
             for line in iter(lambda: file.readline(ITEM_MAX), b""):
                 if line == END:
                     yield from self._list(b"".join(text))
-                    text, size = [], 0
+                    text, size, ended = [], 0, True
                     continue
                 text.append(line)
                 size += len(line)
@@ -115,7 +115,10 @@ class Cassette:
                     raise SessionError(
                         f"{self._path}: an interaction of more than {ITEM_MAX} bytes"
                     )
-            # What has no end was torn off by a kill, unless nothing has one.
+            # What has no end was torn off by a kill, unless nothing has one: then somebody took
+            # the comments out.
+            if text and not ended:
+                yield from self._list(b"".join(text))
 
     def _whole(self, data: bytes) -> Sequence[_Node]:
         if len(data) > ITEM_MAX:
@@ -136,7 +139,7 @@ class Cassette:
         try:
             return _build(data)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            problem = getattr(error, "problem", None) or error
+            problem = " ".join(str(getattr(error, "problem", None) or error).split())
             raise SessionError(f"{self._path} cannot be read: {problem}") from error
 
 

@@ -5,13 +5,14 @@ Everything is streamed, so neither a long session nor a bomb takes more memory t
 
 import os
 import stat
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 import zstandard
 
-from tapefold.errors import SessionError
+from tapefold.errors import BadInput, SessionError
 
 FRAME_MAX: Final = 16 << 20
 """Bytes of one frame: what a WebSocket client takes at the most."""
@@ -51,40 +52,53 @@ def open_plain(path: Path) -> BinaryIO:
     return os.fdopen(file, "rb")
 
 
-def lines(path: Path) -> Iterator[bytes]:
+def lines(path: Path, torn: Callable[[], None] = lambda: None) -> Iterator[bytes]:
     """The lines of a file, `.zst` or plain, without their ends. Raises `SessionError`.
 
-    A last line without its end is not given: it was torn off by a kill, or the file was cut.
+    A last line without its end is not given, and *torn* is called: a kill tore it off, or the file
+    was cut.
     """
     with open_plain(path) as file:
         if path.suffix == ".zst":
             unpack = zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX)
             with unpack.stream_reader(file, read_across_frames=True) as reader:
-                yield from _split(reader, path)
+                rest = yield from split(reader, path, SessionError)
         else:
-            yield from _split(file, path)
+            rest = yield from split(file, path, SessionError)
+    if rest:
+        torn()
 
 
-def _split(file: Readable, path: Path) -> Iterator[bytes]:
+def split(file: Readable, path: Path, error: type[BadInput]) -> Generator[bytes, None, bytes]:
+    """The lines of a stream, against limits; gives back what comes after the last end of a line."""
     rest, total, number = b"", 0, 0
-    while chunk := _read(file, path, number):
+    while chunk := _read(file, path, number, error):
         total += len(chunk)
         found = (rest + chunk).split(b"\n") if rest else chunk.split(b"\n")
         rest = found.pop()
         if len(rest) > LINE_MAX:
-            raise SessionError(
-                f"{path}, line {number + len(found) + 1}: longer than {LINE_MAX} bytes"
-            )
+            raise error(f"{path}, line {number + len(found) + 1}: longer than {LINE_MAX} bytes")
         if total > SESSION_MAX:
-            raise SessionError(f"{path}: more than {SESSION_MAX} bytes when unpacked")
+            raise error(f"{path}: more than {SESSION_MAX} bytes when unpacked")
         number += len(found)
         yield from found
+    return rest
 
 
-def _read(file: Readable, path: Path, number: int) -> bytes:
+def _read(file: Readable, path: Path, number: int, error: type[BadInput]) -> bytes:
     try:
         return file.read(_CHUNK)
-    except (OSError, zstandard.ZstdError) as error:
-        raise SessionError(
-            f"{path}, after line {number}: damaged or cut short ({error})"
-        ) from error
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as cause:
+        raise error(f"{path}, after line {number}: damaged or cut short ({cause})") from cause
+
+
+__all__ = [
+    "FRAME_MAX",
+    "LINE_MAX",
+    "SESSION_MAX",
+    "WINDOW_MAX",
+    "Readable",
+    "lines",
+    "open_plain",
+    "split",
+]

@@ -52,7 +52,7 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     synthesised: list[str] = []
     """Kinds of line that nobody recorded: an import made them."""
     run_id: str = ""
-    seed: int = 0
+    seed: _Count = 0
     versions: dict[str, str] = {}
     """Of what recorded or imported it."""
     counts: Counts = Counts()
@@ -81,7 +81,7 @@ def read_meta(folder: Path) -> Meta:
                 f"{folder} is of a newer tapefold (format {newest}, this one reads {FORMAT}): upgrade"
             )
         meta = msgspec.toml.decode(data, type=Meta)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors too
         raise SessionError(f"{path} cannot be read: {error}") from error
     for exchange in meta.exchanges:
         if not re.fullmatch(r"[a-z0-9_]+", exchange):
@@ -90,7 +90,7 @@ def read_meta(folder: Path) -> Meta:
 
 
 class _Format(msgspec.Struct):
-    format: int
+    format: Annotated[int, msgspec.Meta(ge=1)]
 
 
 def write_meta(folder: Path, meta: Meta) -> None:

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
-
 from tapefold.errors import SessionError
 from tapefold.session import files
 from tapefold.session.cassette import Cassette
@@ -20,6 +18,8 @@ class Session:
         self.folder = Path(folder)
         self.meta: Meta = read_meta(self.folder)
         self.tape = self._tape()
+        self.torn = False
+        """Whether the tape, as far as it was read, ends in the middle of a line."""
 
     def _tape(self) -> Path:
         plain, packed = self.folder / "tape.jsonl", self.folder / "tape.jsonl.zst"
@@ -32,17 +32,20 @@ class Session:
     def lines(self) -> Iterator[Line]:
         """Each line of the tape, in order. Raises `SessionError` naming the line that cannot be read."""
         last = number = 0
-        for text in files.lines(self.tape):
+        for text in files.lines(self.tape, self._tear):
             number += 1
             try:
                 line = read_line(text)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors too
                 raise self.broken(number, str(error)) from error
             if line.at < last:
                 raise self.broken(number, f"its time goes back, from {last} to {line.at} ns")
             last = line.at
             yield line
         self._check_end(number)
+
+    def _tear(self) -> None:
+        self.torn = True
 
     def broken(self, number: int, what: str) -> SessionError:
         """The error that names a line."""

@@ -19,14 +19,12 @@ sees them, so no effect stands above its cause.
 """
 
 import base64
-import binascii
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
 
 from tapefold.adapter import Close, Command, Frame, Incoming, Open, Outgoing, Request, Send
-from tapefold.errors import SessionError
 from tapefold.units import Nanos
 
 Kind: TypeAlias = Literal[
@@ -97,17 +95,12 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def frame_data(line: Line) -> bytes:
-    """The bytes of a frame that a line holds. Raises `SessionError`."""
+    """The bytes of a frame that a line holds. Raises `ValueError`."""
     data = bytes(line.data)
     if data[:1] != b'"':
         return data
     text = _text(data)
-    if not line.coding:
-        return text.encode()
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise SessionError(f"a binary frame that is no base64: {error}") from error
+    return base64.b64decode(text, validate=True) if line.coding else text.encode()
 
 
 def embed(data: bytes) -> tuple[bytes, str]:

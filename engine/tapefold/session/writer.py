@@ -32,8 +32,8 @@ def new_session(folder: Path) -> Generator[Path]:
     if folder.exists() or folder.is_symlink():
         raise SessionError(f"{folder} is there already: name a folder that is not, or remove it")
     work = folder.with_name(f".{folder.name}.making-{os.getpid()}")
-    work.mkdir(parents=True)
     try:
+        work.mkdir(parents=True)
         yield work
         work.replace(folder)
     except BaseException:
@@ -69,10 +69,12 @@ class SessionWriter:
         self._line(time, *said(out))
 
     def close(self) -> None:
-        """Leave the session as it is: readable, and not sealed."""
-        self._tape.close()
-        if self._http:
-            self._http.close()
+        """Leave the session as it is: on the disk, readable, and not sealed."""
+        for file in filter(None, (self._tape, self._http)):
+            if not file.closed:
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()
 
     def seal(self, digests: Digests, events: int) -> None:
         """End it in order: pack a large tape, and write down what a replay must reach."""
@@ -97,4 +99,6 @@ class SessionWriter:
         packed = self.folder / "tape.jsonl.zst"
         with plain.open("rb") as source, packed.open("xb") as target:
             zstandard.ZstdCompressor(level=3, write_checksum=True).copy_stream(source, target)
+            target.flush()
+            os.fsync(target.fileno())
         plain.unlink()
