@@ -69,11 +69,37 @@ async def test_leaving_early_leaves_a_log_that_is_a_prefix(tmp_path: Path) -> No
     assert 1000 < head < Session(bundled()).meta.counts.events
 
 
+async def divide(moment: int) -> None:
+    """A block that goes wrong in the middle of a session."""
+    async with open_engine(bundled()) as engine:
+        await engine.until(lambda views: views.position > moment)
+        raise ZeroDivisionError
+
+
 async def test_what_the_block_raises_comes_out_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
-        async with open_engine(bundled()) as engine:
-            await engine.until(lambda views: views.position > 100)
-            raise ZeroDivisionError
+        await divide(100)
+
+
+async def test_what_a_question_raises_comes_out_where_it_was_asked() -> None:
+    async with open_engine(bundled()) as engine:
+        with pytest.raises(ZeroDivisionError):
+            await engine.until(lambda views: 1 // max(0, 100 - views.position) > 5)
+        await engine.ended()
+
+
+async def test_what_was_heard_of_is_not_said_again(tmp_path: Path) -> None:
+    folder = tmp_path / "wrong"
+    folder.mkdir()
+    for path in bundled().iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "http.yaml").unlink()
+    async with open_engine(folder) as engine:
+        with pytest.raises(tapefold.SessionError, match=r"http\.yaml"):
+            await engine.ended()
+    with pytest.raises(ValueError, match="a speed is"):
+        async with open_engine(folder, speed=0):
+            pass
 
 
 async def test_a_session_that_breaks_says_so_to_whoever_waits(tmp_path: Path) -> None:

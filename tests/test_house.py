@@ -149,3 +149,16 @@ def test_nothing_names_a_machine_or_a_registry() -> None:
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".py", ".md", ".toml", ".jsonl", "") and path.is_file():
                 assert not banned.search(path.read_text(errors="replace")), path
+
+
+def test_no_package_shows_a_name_that_one_of_its_modules_has() -> None:
+    """Importing the module would put it in the name's place, sooner or later."""
+    for init in ENGINE.glob("**/__init__.py"):
+        modules_of = {path.stem for path in init.parent.iterdir()} - {"__init__"}
+        shown = {
+            alias.asname or alias.name
+            for node in ast.walk(ast.parse(init.read_text()))
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        assert not shown & modules_of, init

@@ -139,5 +139,8 @@ def test_what_is_listed_as_read_by_nobody_is_not(recorded: Callable[[str], Sessi
     session = recorded(FUTURES)
     good = outcome(session)
     for number, data, found in frames(session, UNREAD):
-        new = changed(data, rng.choice(found), rng)
+        place = rng.choice(found)
+        new = changed(data, place, rng)
+        if new[place.start(1) : place.start(1) + 1] == b"0":
+            continue  # no number in JSON begins with a zero
         assert outcome(Edited(session, {number: new})) == good

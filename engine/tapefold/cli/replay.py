@@ -154,6 +154,8 @@ def outcome(report: Report, replay: Replay) -> list[str]:
     ]
     if report.skipped:
         lines.append(f"{report.skipped:,} frames of streams that nobody reads")
+    if report.session.torn:
+        lines.append("the tape's last line was torn off, as by a kill, and is left out")
     if report.anomalies:
         lines.append(
             f"anomalies: {report.anomalies:,}; `tapefold show {report.session.folder} "

@@ -1,7 +1,7 @@
 """Imports: somebody else's capture made into a session.
 
 capture.py    what a capture is, and the registry of formats
-formats.py    the formats
+hftbacktest.py, cryptofeed.py   a format each
 scan.py       whose a capture is, and what it subscribed to
 importer.py   running the kernel on a capture
 """

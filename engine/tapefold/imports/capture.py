@@ -18,6 +18,8 @@ from tapefold.session.files import WINDOW_MAX, Readable, split
 from tapefold.units import SECOND, Nanos
 
 GROUP: Final = "tapefold.imports"
+TIME_MAX: Final = 2**62
+"""Nanoseconds since 1970: the year 2116."""
 STAMP_BACK_MAX: Final = SECOND
 """How far a recorder's clock may have been set back; a stamp that goes back further is an error."""
 

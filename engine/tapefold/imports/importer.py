@@ -120,10 +120,7 @@ class _Import:
             started_ns=start,
             synthesised=sorted(synthesised),
             versions={"tapefold": version("tapefold")},
-            capture={
-                "format": form,
-                "files": [path.name.encode(errors="replace").decode() for path in files],
-            },
+            capture={"format": form, "files": [_printable(path.name) for path in files]},
         )
 
     def _begin(self, time: Nanos) -> None:

@@ -91,6 +91,7 @@ class Feed:
         if lane in self._up:
             self._core.out.append(Close(lane))
             self._down(time, ConnectionClosed(lane=lane, by="client", code=1000))
+        self._lanes.pop(lane, None)  # it is hung up on as soon as it answers
 
     def _go_on(self, time: Nanos, *, answered: bool = False) -> None:
         """Open what can be opened, and ask for the list where something is missing.
@@ -132,17 +133,23 @@ class Feed:
 
     # Lanes
 
-    def opened(self, frame: Frame) -> None:
-        """A lane is up: say what is to be said there first, and ask for its books."""
+    def opened(self, frame: Frame) -> bool:
+        """A lane is up: say what is to be said there first, and ask for its books.
+
+        False if nobody wants it any more, and it is hung up.
+        """
         self._core.append(frame.time, ConnectionOpened(lane=frame.lane))
         if frame.lane not in self._lanes:
-            return
+            self._core.out.append(Close(frame.lane))
+            self._down(frame.time, ConnectionClosed(lane=frame.lane, by="client", code=1000))
+            return False
         command, stream = self._lanes.pop(frame.lane)
         self._up[frame.lane] = command
         self._core.out += [Send(frame.lane, message) for message in stream.messages]
         for row in self._with_books(command):
             if self.books.syncs[row.instrument].state == "idle":
                 self.books.wait_for(row)
+        return True
 
     def dials(self, lane: str) -> bool:
         """Whether the lane was asked for and is not up yet."""

@@ -118,8 +118,9 @@ class Kernel:
             ) from None
 
     def _opened(self, frame: Frame) -> None:
-        feed = self._lanes[frame.lane] = self._feed(frame.lane)
-        feed.opened(frame)
+        feed = self._feed(frame.lane)
+        if feed.opened(frame):
+            self._lanes[frame.lane] = feed
 
     def _closed(self, frame: Frame) -> None:
         """A lane that we have closed ourselves has been said to be down; it is so but once."""

@@ -54,6 +54,14 @@ def to_row(chain: bytes, times: list[Nanos], events: bytes) -> bytes:
     return _state(Segment(FORMAT, chain, gaps, events, _crc(chain, gaps, events)))
 
 
+def _unreadable(format: object, position: int) -> LogError:  # noqa: A002 - as the field is named
+    if isinstance(format, int) and format > FORMAT:
+        return LogError(
+            f"the log is of a newer tapefold (format {format}, this one reads {FORMAT}): upgrade"
+        )
+    return LogError(f"the log's segment at position {position} cannot be read")
+
+
 def _first(state: bytes) -> object:
     """The first element of a row of any shape: its format, if it is of tapefold's at all."""
     try:
@@ -71,15 +79,10 @@ def from_row(state: bytes, position: int) -> Segment:
     """A row's state, checked. Raises `LogError`."""
     try:
         segment = _segment(state)
-        newest: object = segment.format
     except ValueError as error:
-        newest = _first(state)
-        if not isinstance(newest, int) or newest <= FORMAT:
-            raise LogError(f"the log's segment at position {position} cannot be read") from error
-    if isinstance(newest, int) and newest > FORMAT:
-        raise LogError(
-            f"the log is of a newer tapefold (format {newest}, this one reads {FORMAT}): upgrade"
-        )
+        raise _unreadable(_first(state), position) from error
+    if segment.format != FORMAT:
+        raise _unreadable(segment.format, position)
     if _crc(segment.chain, segment.times, segment.events) != segment.crc:
         raise LogError(
             f"the log's segment at position {position} is damaged (its checksum differs)"

@@ -1,6 +1,6 @@
 """Two pieces of JSON side by side, for people: which fields differ, and how."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -20,8 +20,7 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
         for key, inner in cast("dict[str, Any]", value).items():
             yield from _leaves(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and value:
-        items: list[Any] = value
-        for number, inner in enumerate(items):
+        for number, inner in enumerate(cast("Sequence[Any]", value)):
             yield from _leaves(inner, f"{path}[{number}]")
     else:
         yield path or "all", msgspec.json.encode(value).decode()

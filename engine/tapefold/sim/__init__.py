@@ -2,7 +2,7 @@
 
 market.py     one instrument's market: a book, and strangers who trade in it
 story.py      which markets, for how long, and what goes wrong
-record.py     the kernel against a simulated exchange, in virtual time, written as a session
+recording.py  the kernel against a simulated exchange, in virtual time, written as a session
 __main__.py   `python -m tapefold.sim FOLDER [--seed N]`
 
 An exchange's skin (its JSON, its update ids) stands beside its adapter. Nothing here is a recording of
@@ -15,7 +15,7 @@ from typing import Final
 import tapefold
 from tapefold.errors import SessionError
 from tapefold.sim.market import Best, Change, Market, Resting, Spec, Taken
-from tapefold.sim.record import Answer, Exchange, Published, Skin, load_skin, record
+from tapefold.sim.recording import Answer, Exchange, Published, Skin, load_skin, record
 from tapefold.sim.story import MINUTE, Lost, Story
 
 BUNDLED: Final = "binance/minute-with-a-gap"

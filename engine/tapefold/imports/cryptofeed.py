@@ -1,42 +1,20 @@
-"""The formats of captures that tapefold reads.
+"""Raw captures by cryptofeed: REST answers, connections and frames, a file each or all in one.
 
-hftbacktest   its collector's files: `LOCAL_TIME JSON`, a frame or a REST snapshot a line
-cryptofeed    its raw capture: REST answers, connections and frames, a file each or all in one
+Some generations of it keep REST answers and each connection in files of their own, older ones write
+everything into one, and those have no instrument list.
 """
 
 import ast
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Final
 from urllib.parse import urlsplit
 
 from tapefold.errors import CaptureError
-from tapefold.imports.capture import Captured, Format
+from tapefold.imports.capture import TIME_MAX, Captured, Format
 from tapefold.units import SECOND, Nanos
 
-TIME_MAX: Final = 2**62
-"""Nanoseconds since 1970: the year 2116."""
-_UNITS: Final = {19: 1, 16: 1_000, 13: 1_000_000, 10: 1_000_000_000}
-"""Nanoseconds in a stamp's unit, by its number of digits: of any year from 2001 to 2286."""
 
-
-def _hftbacktest(source: int, lines: Iterator[tuple[int, bytes]]) -> Iterator[Captured]:
-    """Frames have a `stream`; what has none but a `lastUpdateId` is an answer that came over REST."""
-    for number, line in lines:
-        stamp, _, data = line.rstrip(b"\r").partition(b" ")
-        time = _stamp(stamp, number)
-        rest = b'"lastUpdateId"' in data[:4096] and b'"stream"' not in data[:4096]
-        yield Captured(time, "response" if rest else "recv", "", data, source)
-
-
-def _stamp(text: bytes, number: int) -> Nanos:
-    unit = _UNITS.get(len(text)) if text.isdigit() else None
-    if unit is None or int(text) * unit >= TIME_MAX:
-        raise CaptureError(f"line {number} does not begin with a time: {text[:40]!r}")
-    return int(text) * unit
-
-
-def _cryptofeed(source: int, lines: Iterator[tuple[int, bytes]]) -> Iterator[Captured]:
+def _read(source: int, lines: Iterator[tuple[int, bytes]]) -> Iterator[Captured]:
     """`URL <-> T` opens a connection, `URL -> T: BODY` is an answer, `T: TEXT` a received frame."""
     for number, line in lines:
         if line[:1].isdigit():
@@ -91,5 +69,4 @@ def _body(data: bytes) -> bytes:
     return body if arrow else data
 
 
-HFTBACKTEST = Format(_hftbacktest, ("binance", "binance_futures"), joined=True)
-CRYPTOFEED = Format(_cryptofeed)
+CRYPTOFEED = Format(_read)
