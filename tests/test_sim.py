@@ -39,7 +39,7 @@ from tapefold.sim import (
 )
 from tapefold.sim.__main__ import main
 from tapefold.units import SECOND
-from tapefold_adapters.binance_sim import BinanceSim
+from tapefold_adapters.binance.sim import BinanceSim
 
 STRAYED, GAPPED, CHEAP = MINUTE.specs
 specs = st.sampled_from(MINUTE.specs)

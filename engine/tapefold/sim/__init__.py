@@ -12,7 +12,6 @@ a real exchange, and every session made here says so: its source is `simulator`.
 from pathlib import Path
 from typing import Final
 
-import tapefold
 from tapefold.errors import SessionError
 from tapefold.sim.market import Best, Change, Market, Resting, Spec, Taken
 from tapefold.sim.recording import Answer, Exchange, Published, Skin, load_skin, record
@@ -29,7 +28,7 @@ def bundled() -> Path:
 
     Raises `SessionError` where there is neither.
     """
-    package = Path(tapefold.__file__).parent
+    package = Path(__file__).parents[1]
     places = [root / "cassettes" / BUNDLED for root in (package.parents[1], package)]
     for place in places:
         if (place / "session.toml").is_file():
