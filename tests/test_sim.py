@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-import tapefold
+import tapefold.sim
 from tapefold import AnyEvent, BookInvalidated, BookSnapshot, InstrumentListed, Request
 from tapefold.errors import AdapterError, SessionError
 from tapefold.events import RequestFailed
@@ -142,7 +142,7 @@ def test_bundled_finds_the_copy_in_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "site-packages" / "tapefold"
-    monkeypatch.setattr(tapefold, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(tapefold.sim, "__file__", str(package / "sim" / "__init__.py"))
     with pytest.raises(SessionError, match="the bundled session is not there"):
         bundled()
     copy = package / "cassettes" / BUNDLED
