@@ -121,7 +121,7 @@ class Feed:
     def _find(self, time: Nanos, name: str) -> bool:
         """Whether an instrument is listed here, or in the exchange's list, and so from now on here."""
         if not self._row(name) and name in self._list:
-            self._listed(time, self._list[name])
+            self._add(time, self._list[name])
         return self._row(name) is not None
 
     def _row(self, name: str) -> InstrumentListed | None:
@@ -229,14 +229,18 @@ class Feed:
         if old is None:
             self._list[event.native_symbol] = self._list[event.symbol] = event
             if self._wanted(event):
-                number = len(self._core.views.instruments.rows)
-                self.books.add(number)
-                self._core.append(time, replace(event, instrument=number))
+                self._add(time, event)
             return
         event = _widened(event, old)
         if event == old:
             return
         self.books.relist(time, event, old)
+
+    def _add(self, time: Nanos, event: InstrumentListed) -> None:
+        """Give an instrument its number in this log."""
+        number = len(self._core.views.instruments.rows)
+        self.books.add(number)
+        self._core.append(time, replace(event, instrument=number))
 
     def _wanted(self, event: InstrumentListed) -> bool:
         names = {event.symbol, event.native_symbol}
