@@ -10,7 +10,7 @@ import pytest
 from builders import START, World, delta, instruments, quote, snapshot, trade
 from eventsourcing.popo import POPOApplicationRecorder
 
-from tapefold.adapter import Close, Declare, Listing, Open, Outgoing, Request, Send, Stream, Topic
+from tapefold.adapter import Close, Declare, Listing, Open, Outgoing, Request, Send, Stream
 from tapefold.errors import Mismatch, Refused
 from tapefold.events import (
     BookInvalidated,
@@ -23,7 +23,6 @@ from tapefold.events import (
     RunStarted,
     Trade,
 )
-from tapefold.kernel import Kernel
 from tapefold.log import Log
 from tapefold.log.store import Rows, in_memory
 from tapefold.log.writer import ThreadWriter
@@ -148,27 +147,13 @@ def test_what_arrives_after_we_hung_up_is_nobodys() -> None:
     assert [event.by for event in world.of(ConnectionClosed)] == ["client"]
 
 
-class Greeting:
-    """An exchange that wants to be told what it is asked for."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-        self.description = inner.description
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def subscribe(self, natives: Sequence[str], channels: Sequence[Any]) -> Stream:
-        return Stream("wss://x", ("one", "two"))
-
-    def topic(self, data: bytes) -> Topic | None:
-        return None
-
-
-def test_what_is_to_be_said_first_on_a_lane_is_said_when_it_is_up() -> None:
+def test_what_is_to_be_said_first_on_a_lane_is_said_when_it_is_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = World()
-    greeting = Greeting(world.kernel.feeds["binance"].adapter)
-    world.kernel = Kernel({"binance": greeting}, world.log)
+    stream = Stream("wss://somewhere", ("one", "two"))
+    adapter = world.kernel.feeds["binance"].adapter
+    monkeypatch.setattr(adapter, "subscribe", lambda natives, channels: stream)
     world.answer(one(world.subscribe("AB", channels=("trades",))), instruments("AB"))
     assert world.opened() == [Send("binance/1", "one"), Send("binance/1", "two")]
 
