@@ -151,9 +151,12 @@ def test_what_is_to_be_said_first_on_a_lane_is_said_when_it_is_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = World()
-    stream = Stream("wss://somewhere", ("one", "two"))
     adapter = world.kernel.feeds["binance"].adapter
-    monkeypatch.setattr(adapter, "subscribe", lambda natives, channels: stream)
+
+    def subscribe(natives: Sequence[str], channels: Sequence[str]) -> Stream:
+        return Stream("wss://somewhere", ("one", "two"))
+
+    monkeypatch.setattr(adapter, "subscribe", subscribe)
     world.answer(one(world.subscribe("AB", channels=("trades",))), instruments("AB"))
     assert world.opened() == [Send("binance/1", "one"), Send("binance/1", "two")]
 
