@@ -12,7 +12,7 @@ from typing import Final
 import zstandard
 
 from tapefold.adapter import Command, Frame, Outgoing
-from tapefold.errors import SessionError
+from tapefold.errors import Refused, SessionError
 from tapefold.session.cassette import NAME as HTTP
 from tapefold.session.cassette import write_interaction
 from tapefold.session.meta import Counts, Digests, Meta, write_meta
@@ -27,7 +27,8 @@ PLAIN_MAX: Final = 1 << 20
 def new_session(folder: Path) -> Generator[Path]:
     """A folder to write a session into; it becomes *folder* when the block ends, and only then.
 
-    Raises `SessionError` where *folder* is there already. What a block that fails has written is gone.
+    Raises `SessionError` where *folder* is there already, `Refused` where it cannot be written. What
+    a block that fails has written is gone.
     """
     if folder.exists() or folder.is_symlink():
         raise SessionError(f"{folder} is there already: name a folder that is not, or remove it")
@@ -36,8 +37,10 @@ def new_session(folder: Path) -> Generator[Path]:
         work.mkdir(parents=True)
         yield work
         work.replace(folder)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(work, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise Refused(f"{folder} cannot be written: {error.strerror}") from error
         raise
 
 
