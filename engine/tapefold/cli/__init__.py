@@ -25,6 +25,7 @@ import click
 from tapefold.cli.failures import Failure, failure, usage
 from tapefold.cli.options import examples
 from tapefold.cli.terminal import complain, finish, forgive
+from tapefold.errors import Refused
 
 COMMANDS: Final[Mapping[str, str]] = {
     "replay": "tapefold.cli.replay",
@@ -71,6 +72,10 @@ class Tapefold(click.Group):
             code = self._fail(usage(error))
         except click.Abort:
             code = self._fail(failure(KeyboardInterrupt()))
+        try:
+            finish()  # what `--help` has written; after a failure, so that nothing is left to write
+        except (Refused, BrokenPipeError) as error:
+            code = code or self._fail(failure(error))
         sys.exit(code or 0)
 
     def make_context(
