@@ -17,7 +17,7 @@ from tapefold.errors import (
     UnknownInstrument,
     Unmet,
 )
-from tapefold.history import Cache
+from tapefold.history import SAVE_EVERY, Cache
 from tapefold.log import Log, Record, open_log
 from tapefold.replay import Replay
 from tapefold.session import Session
@@ -57,8 +57,11 @@ class _Waiter:
 class Engine:
     """What an embedder holds: the log, the views, and ways to wait. `open_engine` makes one."""
 
-    def __init__(self, replay: Replay, log: Log, *, speed: float | None = None) -> None:
+    def __init__(
+        self, replay: Replay, log: Log, *, speed: float | None = None, cache: Cache | None = None
+    ) -> None:
         self._replay, self._speed = replay, speed
+        self._cache, self._saved = cache, 0
         self.log = log
         self.views: Views = replay.views
         """At the log's head, always."""
@@ -131,6 +134,7 @@ class Engine:
                 if trio.current_time() - flushed > FLUSH_AFTER:
                     self.log.flush()
                     flushed = trio.current_time()
+                self._save()
         except TapefoldError as error:
             self.failure = error
         finally:
@@ -138,6 +142,12 @@ class Engine:
             self.log.end()
             for waiter in self._waiters:
                 waiter.done.set()
+
+    def _save(self) -> None:
+        """Save views now and then beside a log file, so that its past is soon at hand."""
+        if self._cache and self.log.head // SAVE_EVERY > self._saved:
+            self._saved = self.log.head // SAVE_EVERY
+            self._cache.save(self.views, self.log.digest())
 
     def _play(self) -> bool:
         """A step where somebody waits for a moment, many where nobody does."""
@@ -184,7 +194,8 @@ async def open_engine(
     try:
         if opened.head:
             raise LogError(f"{path} is a log already: play the session into a new one")
-        engine = Engine(Replay(session, opened), opened, speed=speed)
+        cache = Cache(path) if path is not None else None
+        engine = Engine(Replay(session, opened), opened, speed=speed, cache=cache)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(engine.run)

@@ -60,13 +60,15 @@ class Report(Struct, frozen=True):
     def reached(self) -> bool | None:
         """Whether the digests are the recorded ones; None where there are none to reach.
 
-        Of folds only those that the session names: a later tapefold may have more.
+        Of folds only those that the session names: a later tapefold may have more. Frames that were
+        added are none of the recorded ones, also where they change nothing.
         """
         wanted = self.session.meta.digests
-        if not self.ended or not wanted.log:
+        if not self.ended or not wanted.log or not self.session.meta.sealed:
             return None
         folds = {fold: self.digests.folds.get(fold) for fold in wanted.folds}
-        return (self.digests.log, folds) == (wanted.log, wanted.folds)
+        counted = self.session.meta.counts.frames
+        return (self.digests.log, folds) == (wanted.log, wanted.folds) and counted in (0, self.frames)
 
     def as_json(self) -> dict[str, Any]:
         """One object, its numbers as plain decimals."""

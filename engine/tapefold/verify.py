@@ -65,8 +65,12 @@ def verify_session(
         head = history.log.verify()
         compared = _Compared(history.log)
         replay = Replay(session, compared)
-        while replay.play(_CHUNK) and compared.difference is None:
-            progress(replay.lines)
+        try:
+            while replay.play(_CHUNK) and compared.difference is None:
+                progress(replay.lines)
+        except Mismatch:
+            if compared.difference is None:
+                raise
         compared.end()
         if compared.difference:
             raise Mismatch(_tell(session, compared.difference, history))
@@ -134,12 +138,15 @@ def _levels(
 
 
 def _tell(session: Session, difference: Difference, history: History) -> str:
-    whole = Replay(session)
-    while whole.play(_CHUNK):
-        pass
+    whole, also = Replay(session), ""
+    try:
+        while whole.play(_CHUNK):
+            pass
+    except Mismatch as error:  # what differs was also asked for differently
+        also = f"\n{error}"
     ours, theirs = whole.views.digests(), _digests(history)
     folds = [fold for fold, digest in ours.items() if theirs.get(fold) != digest]
-    return f"{difference}\nfolds that differ at the end: {', '.join(folds) or 'none'}"
+    return f"{difference}\nfolds that differ at the end: {', '.join(folds) or 'none'}{also}"
 
 
 def _digests(history: History) -> dict[str, str]:

@@ -75,6 +75,8 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
         if not inside or not all(p.is_file() for p in inside):
             raise CaptureError(f"{path}: there is no such file, or nothing in the folder")
         found += inside
+    if len({path.resolve() for path in found}) < len(found):
+        raise CaptureError("a file is named twice: its frames would count twice")
     return found
 
 

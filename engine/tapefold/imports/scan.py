@@ -51,16 +51,16 @@ class Scanned(NamedTuple):
 def scan(lines: Iterator[Captured], exchange: str | None, form: Format) -> Scanned:
     """Read all of *lines*. Raises `CaptureError` where the exchange cannot be told, or it is empty."""
     names = (exchange,) if exchange else form.exchanges or exchanges()
-    found = _Scan({*names}, Connections(joined=form.joined))
+    found = _Scan({*names}, Connections(joined=form.joined), named=exchange is not None)
     for captured in lines:
         found.take(captured)
     return found.result()
 
 
 class _Scan:
-    def __init__(self, names: set[str], connections: Connections) -> None:
+    def __init__(self, names: set[str], connections: Connections, *, named: bool) -> None:
         self._adapters: dict[str, Adapter] = {name: load_adapter(name) for name in sorted(names)}
-        self._named = len(names) == 1
+        self._named = named
         self._connections = connections
         self._by_file: dict[int, set[str]] = {}
         self._natives: dict[Connection, dict[str, None]] = {}
@@ -114,7 +114,6 @@ class _Scan:
                 "say whose it is with --exchange, or import one exchange's files at a time"
             )
         self._adapters = left
-        self._named = len(left) == 1
 
     def _frame(self, captured: Captured) -> None:
         """What the frame is about; and an adapter that cannot read what others can is out."""

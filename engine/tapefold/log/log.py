@@ -15,7 +15,7 @@ from tapefold.errors import Fenced, LogError
 from tapefold.events import AnyEvent
 from tapefold.log.reader import LogReader, Record, records
 from tapefold.log.segment import BLOCK, START, encoder, link, to_row
-from tapefold.log.store import POSITION_MAX, Lock, Rows, in_file, in_memory
+from tapefold.log.store import POSITION_MAX, Lock, Rows, check, in_file, in_memory
 from tapefold.log.writer import InlineWriter, ThreadWriter
 from tapefold.units import Nanos
 
@@ -242,6 +242,10 @@ def open_log(path: Path | None = None) -> Log:
         return Log(in_memory())
     if not path.parent.is_dir():
         raise LogError(f"{path} cannot be made: there is no folder {path.parent}")
+    if path.exists():
+        if not path.is_file():
+            raise LogError(f"{path} is not a log: it is no file")
+        check(path)  # before the lock, which would stand beside something that is none of ours
     lock = Lock(path)
     try:
         return Log(in_file(path, write=True), lock=lock)

@@ -79,7 +79,7 @@ def from_row(state: bytes, position: int) -> Segment:
     """A row's state, checked. Raises `LogError`."""
     try:
         segment = _segment(state)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise _unreadable(_first(state), position) from error
     if segment.format != FORMAT:
         raise _unreadable(segment.format, position)

@@ -66,7 +66,7 @@ class Session:
 
     def edited(self) -> bool | None:
         """Whether somebody edited the tape since it was sealed; None where that cannot be told."""
-        if not self.meta.tape_sha256:
+        if not self.meta.sealed or not self.meta.tape_sha256:
             return None
         digest = sha256()
         for text in files.lines(self.tape):
