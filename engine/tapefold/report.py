@@ -68,7 +68,10 @@ class Report(Struct, frozen=True):
             return None
         folds = {fold: self.digests.folds.get(fold) for fold in wanted.folds}
         counted = self.session.meta.counts.frames
-        return (self.digests.log, folds) == (wanted.log, wanted.folds) and counted in (0, self.frames)
+        return (self.digests.log, folds) == (wanted.log, wanted.folds) and counted in (
+            0,
+            self.frames,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """One object, its numbers as plain decimals."""

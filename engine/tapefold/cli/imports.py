@@ -108,24 +108,31 @@ def import_lines(made: Imported) -> list[str]:
         f"{made.session.folder}: {counts.frames:,} frames, {counts.events:,} events of {what}",
         f"nobody recorded, so made by the import: {', '.join(meta.synthesised)}",
     ]
-    lines += unanswered(made) if made.without_answer else []
+    lines += unanswered(made)
     lines += [f"left out: {count:,} {what}" for what, count in made.left_out.items()]
     return [*lines, f"digest {meta.digests.log}"]
 
 
 def unanswered(made: Imported) -> list[str]:
-    """What the capture never answers, and what that means for its books. Replays the session."""
-    states = {
-        f"book {row.instrument.native_symbol}": row.book
-        for row in replay_report(made.session).instruments
-    }
-    lines: list[str] = []
-    for asked in made.without_answer:
-        book = states.get(asked)
-        means = ""
-        if book is not None and book.state == "empty":
-            means = ": the capture has no snapshot that fits, so this book is never live"
-        elif book is not None and not book.live:
-            means = ": this book is stale from its last gap on"
-        lines.append(f"without an answer: {asked}{means}")
+    """What the capture never answers, and which books it leaves dead. Replays the session."""
+    report = replay_report(made.session)
+    lines = [f"without an answer: {asked}" for asked in made.without_answer]
+    for row in report.instruments:
+        name = row.instrument.symbol
+        if row.book.state == "empty" and (
+            row.deltas or f"book {row.instrument.native_symbol}" in made.without_answer
+        ):
+            lines.append(
+                f"{name}: the capture has no snapshot that fits, so this book is never live"
+            )
+        elif row.book.state == "stale":
+            lines.append(f"{name}: this book is stale from its last gap on")
+    if report.anomalies:
+        lines.append(
+            f"anomalies: {report.anomalies:,}; `tapefold show {made.session.folder}` tells of them"
+        )
+    if not any(row.deltas or row.trades or row.quotes for row in report.instruments):
+        lines.append(
+            "no frame of it could be used: is it another exchange's? say which with --exchange"
+        )
     return lines

@@ -242,7 +242,7 @@ def open_log(path: Path | None = None) -> Log:
         return Log(in_memory())
     if not path.parent.is_dir():
         raise LogError(f"{path} cannot be made: there is no folder {path.parent}")
-    if path.exists():
+    if path.exists() or not path.name:
         if not path.is_file():
             raise LogError(f"{path} is not a log: it is no file")
         check(path)  # before the lock, which would stand beside something that is none of ours
