@@ -235,7 +235,7 @@ anything: st.SearchStrategy[AnyEvent] = st.one_of(
         BookInvalidated,
         instrument=instrument_numbers,
         reason=st.sampled_from(["gap", "crossed", "disconnected", "overrun", "checksum"]),
-        expected=amounts,
+        last=amounts,
         got=amounts,
     ),
     st.builds(

@@ -116,7 +116,7 @@ def test_a_gap_is_announced_and_healed() -> None:
     world.hear(delta(11, 12, [("1", "2")]))
     asked = request(world.hear(delta(14, 15, [("1", "3")])))
     assert world.of(BookInvalidated) == [
-        BookInvalidated(instrument=0, reason="gap", expected=12, got=14)
+        BookInvalidated(instrument=0, reason="gap", last=12, got=14)
     ]
     with pytest.raises(StaleBook, match="stale"):
         _ = world.kernel.views.book("AB").best_bid
@@ -172,7 +172,7 @@ def test_futures_chain_by_the_delta_before() -> None:
     assert [event.previous for event in world.of(BookDelta)] == [5, 12]
     asked = request(world.hear(delta(20, 30, [("1", "30")], previous=18)))
     assert world.of(BookInvalidated)[0] == BookInvalidated(
-        instrument=0, reason="gap", expected=19, got=18
+        instrument=0, reason="gap", last=19, got=18
     )
     world.hear(delta(31, 40, [("1", "40")], previous=30))
     world.answer(asked, snapshot(25, [("1", "2")]))

@@ -137,9 +137,10 @@ class BookInvalidated(Event, frozen=True, kw_only=True):
 
     instrument: int
     reason: Literal["gap", "crossed", "disconnected", "overrun", "checksum"]
-    expected: int = 0
-    """The update id that the next delta had to follow or to name."""
+    last: int = 0
+    """The last update id that the book had, which the next delta had to follow or to name."""
     got: int = 0
+    """The first id of the delta that did not, or the one that it named."""
 
 
 class Trade(Event, frozen=True, kw_only=True):

@@ -127,7 +127,7 @@ _RARE: Final[dict[type, Callable[[Any], str]]] = {
         f"{e.price_digits} and {e.size_digits} decimals"
     ),
     RunStarted: lambda e: f"by {', '.join(f'{n} {v}' for n, v in e.versions.items()) or 'nobody'}",
-    BookInvalidated: lambda e: f"{e.reason}, expected {e.expected}, got {e.got}",
+    BookInvalidated: lambda e: f"{e.reason}, after {e.last} came {e.got}",
     ConnectionOpened: lambda e: str(e.lane),
     ConnectionClosed: lambda e: f"{e.lane} by {e.by}, {e.code} {e.reason}".rstrip(),
     FrameRejected: lambda e: f"{e.lane}: {e.reason}, {e.size} bytes",

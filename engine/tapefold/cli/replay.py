@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     short_help="Play a session, and prove it by its digest.",
     epilog=examples(
         "tapefold replay",
-        "tapefold replay cassettes/binance/eth --speed 10 --until +2m",
-        "tapefold replay cassettes/binance/eth --log eth.log --json",
+        "tapefold replay cassettes/binance/minute-with-a-gap --speed 10 --until +2m",
+        "tapefold replay cassettes/binance/minute-with-a-gap --log eth.log --json",
     ),
 )
 @click.argument("path", metavar="[SESSION]", required=False, type=click.Path(path_type=Path))

@@ -41,7 +41,7 @@ TAIL = 10
     "show",
     short_help="Look into a session or a log.",
     epilog=examples(
-        "tapefold show cassettes/binance/eth",
+        "tapefold show cassettes/binance/minute-with-a-gap",
         "tapefold show eth.log --at 5000 --book ETH-USDT --depth 5",
         "tapefold show eth.log --follow --json",
     ),

@@ -16,7 +16,7 @@ from tapefold.verify import Verified, verify_log, verify_session
     short_help="Check a log, alone or against its session.",
     epilog=examples(
         "tapefold verify eth.log",
-        "tapefold verify cassettes/binance/eth eth.log",
+        "tapefold verify cassettes/binance/minute-with-a-gap eth.log",
     ),
 )
 @click.argument("first", metavar="[SESSION]", type=click.Path(path_type=Path))

@@ -45,10 +45,10 @@ class Books:
         self._requests.ask(("book", row.native_symbol))
 
     def _invalidate(self, time: Nanos, instrument: int, reason: Reason, got: int = 0) -> None:
-        expected = 0 if reason == "disconnected" else self.syncs[instrument].sequence
+        last = 0 if reason == "disconnected" else self.syncs[instrument].sequence
         self._core.append(
             time,
-            BookInvalidated(instrument=instrument, reason=reason, expected=expected, got=got),
+            BookInvalidated(instrument=instrument, reason=reason, last=last, got=got),
         )
 
     def _check(self, event: InstrumentListed, price: int, size: int) -> None:
