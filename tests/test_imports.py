@@ -252,3 +252,16 @@ def test_an_import_never_writes_over_anything(tmp_path: Path) -> None:
     with pytest.raises(SessionError, match="is there already"):
         small(tmp_path, [delta("AB", 1, 2), snapshot(2)])
     assert not [*(tmp_path / "session").iterdir()]
+
+
+def test_files_of_two_exchanges_are_not_made_into_one(tmp_path: Path) -> None:
+    one = [f"{HOST} <-> 1.0", f"1.1: {delta('AB', 1, 2)}"]
+    two = [f"{HOST.replace('.com', '.us')} <-> 1.0", f"1.1: {delta('AB', 1, 2)}"]
+    with pytest.raises(CaptureError, match="import one exchange's files at a time"):
+        cryptofeed(tmp_path, one, two)
+
+
+def test_a_file_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    capture = write(tmp_path / "c", [f"{T} {delta('AB', 1, 2)}"])
+    with pytest.raises(CaptureError, match="named twice"):
+        import_capture("hftbacktest", [capture, capture], tmp_path / "s")

@@ -8,14 +8,17 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from tapefold.errors import TapefoldError
+from tapefold.errors import Mismatch, TapefoldError
+from tapefold.log import open_log
 from tapefold.replay import Replay
 from tapefold.session import Line, Session
+from tapefold.verify import verify_session
 
 SPOT, FUTURES = "cryptofeed/BINANCE_US-20211012", "cryptofeed/BINANCE_FUTURES-20210722"
 TIMES = 200
@@ -144,3 +147,20 @@ def test_what_is_listed_as_read_by_nobody_is_not(recorded: Callable[[str], Sessi
         if new[place.start(1) : place.start(1) + 1] == b"0":
             continue  # no number in JSON begins with a zero
         assert outcome(Edited(session, {number: new})) == good
+
+
+def test_a_digit_that_breaks_a_chain_is_named_by_position_event_and_field(
+    recorded: Callable[[str], Session], tmp_path: Path
+) -> None:
+    """The kernel then asks for a snapshot that is not on the tape; that must not hide the place."""
+    session = recorded(SPOT)
+    log = open_log(tmp_path / "log")
+    replay = Replay(session, log)
+    while replay.play(10_000):
+        pass
+    log.close()
+    number, data, found = frames(session, re.compile(rb'"U":([0-9]+)'))[100]
+    place = found[0].start(1) + 3
+    new = data[:place] + b"9" + data[place + 1 :]
+    with pytest.raises(Mismatch, match=r"^position \d+, \w+, (the event itself|first)"):
+        verify_session(Edited(session, {number: new}), tmp_path / "log")
