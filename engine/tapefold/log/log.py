@@ -87,7 +87,7 @@ class Log:
         whole = len(self._body)
         try:
             self._encode_into(event, self._body, -1)
-        except Exception:  # whatever it is, half an event must not stay behind; it goes on to the caller
+        except Exception:  # any: half an event must not stay; it is raised again
             del self._body[whole:]
             raise
         self.head += 1
