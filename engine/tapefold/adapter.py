@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from tapefold.errors import AdapterError
 from tapefold.events import AnyEvent, InstrumentListed
-from tapefold.units import Nanos
+from tapefold.units import MINUTE, Nanos
 
 Channel: TypeAlias = Literal["book", "trades", "aggregate_trades", "quotes"]
-Purpose: TypeAlias = Literal["instruments", "book"]
+Purpose: TypeAlias = Literal["instruments", "book", "clock"]
 Known: TypeAlias = Mapping[str, InstrumentListed]
 """One exchange's instruments by their native names, as the log has them so far."""
 
@@ -44,6 +44,8 @@ class Subscribe(Struct, frozen=True, tag="subscribe", tag_field="command", omit_
     channels: tuple[Channel, ...] = ("book", "trades", "quotes")
     depth: int = 1000
     """Levels a side to begin a book with."""
+    silence_max: Nanos = 0
+    """Connect anew where nothing was heard for so long, in nanoseconds; 0: silence is fine."""
     by: str = "caller"
 
 
@@ -54,7 +56,15 @@ class Unsubscribe(Struct, frozen=True, tag="unsubscribe", tag_field="command", o
     by: str = "caller"
 
 
-Command: TypeAlias = Declare | Subscribe | Unsubscribe
+class WatchClock(Struct, frozen=True, tag="watch_clock", tag_field="command", omit_defaults=True):
+    """Command: measure by how much an exchange's clock is ahead of ours, now and again and again."""
+
+    exchange: str
+    every: Nanos = 30 * MINUTE
+    by: str = "caller"
+
+
+Command: TypeAlias = Declare | Subscribe | Unsubscribe | WatchClock
 
 
 class Open(Struct, frozen=True):
@@ -108,8 +118,12 @@ class Frame(Struct, frozen=True, gc=False):
     request: Request | None = None
     """What a response answers, or what failed."""
     status: int = 0
-    """Of a response; of a close its code."""
+    """Of a response; of a close its code, or the HTTP status with which the handshake was refused."""
     reason: str = ""
+    retry_after: int = 0
+    """Seconds for which a response asks to be left alone (`Retry-After`)."""
+    binary: bool = False
+    """It came as a binary message: a tape says so, and nothing else cares."""
 
 
 class Topic(Struct, frozen=True):
@@ -136,6 +150,70 @@ class BookRule(Struct, frozen=True):
     chain: Literal["first", "previous"]
 
 
+class Rate(Struct, frozen=True):
+    """So many in so long."""
+
+    most: int
+    per: Nanos
+
+
+class Limits(Struct, frozen=True):
+    """What an exchange puts up with; None and 0: nobody said."""
+
+    streams_max: int = 0
+    """Streams, of channels times instruments, that one connection carries."""
+    sends: Rate | None = None
+    """Messages on one connection."""
+    dials: Rate | None = None
+    """Attempts to connect."""
+
+
+class Heartbeat(Struct, frozen=True):
+    """A message that a client must send now and then on each connection."""
+
+    text: str
+    every: Nanos
+
+
+class Free(Struct, frozen=True):
+    """Traffic that a client may cause any number of times, and that orders nothing: polls, heartbeats."""
+
+    match: str
+    """`GET /path`, or a regular expression on a text that the client sends."""
+    reply: str = ""
+    """Of a sent text: a regular expression on the frame that answers it."""
+    least: int = 0
+    most: int = 0
+    """0: as often as it likes."""
+
+
+class Taping(Struct, frozen=True):
+    """What is to be known of an exchange's traffic to record it, mask it and match it.
+
+    Names are JSON keys, query and form names alike.
+    """
+
+    volatile: frozenset[str] = frozenset()
+    """Different every time (timestamp, nonce, signature): kept as 0 or `masked`."""
+    minted: frozenset[str] = frozenset()
+    """Ids that the client makes."""
+    counted: frozenset[str] = frozenset()
+    """Ids of requests on one connection."""
+    order_ids: frozenset[str] = frozenset()
+    """Fields of an answer that name the order from then on."""
+    tokens: frozenset[str] = frozenset()
+    """Secrets that the exchange gives, such as listen keys."""
+    account: frozenset[str] = frozenset()
+    """Whose account it is."""
+    headers_sent: frozenset[str] = frozenset()
+    """Request headers that are kept and compared, in lower case; all others are dropped."""
+    headers_kept: frozenset[str] = frozenset({"content-type", "retry-after"})
+    """Response headers that are kept, in lower case; all others are dropped."""
+    public: frozenset[str] = frozenset()
+    """Long words that are no secrets."""
+    free: tuple[Free, ...] = ()
+
+
 class Description(Struct, frozen=True):
     """What an adapter says of its exchange."""
 
@@ -147,6 +225,9 @@ class Description(Struct, frozen=True):
     channels: tuple[Channel, ...]
     example: str
     """An instrument to try it with."""
+    limits: Limits = Limits()
+    heartbeat: Heartbeat | None = None
+    taping: Taping = Taping()
     untried: str = ""
     """What was never tried against the live exchange."""
 
@@ -169,6 +250,10 @@ class Adapter(Protocol):
 
     def snapshot(self, native_symbol: str, depth: int) -> Request:
         """Ask for a book."""
+        ...
+
+    def clock(self) -> Request | None:
+        """Ask what time it is there; None where that cannot be asked."""
         ...
 
     def subscribe(self, natives: Sequence[str], channels: Sequence[Channel]) -> Stream:

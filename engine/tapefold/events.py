@@ -183,8 +183,39 @@ class ConnectionClosed(Event, frozen=True, kw_only=True):
     lane: str
     by: Literal["client", "exchange"]
     code: int
-    """Of RFC 6455; 1006 where the connection was cut, or never came up."""
+    """Of RFC 6455; 1006 where it was cut or never came up; below 1000 the HTTP status of a refusal."""
     reason: str = ""
+    """As the exchange gave it: a cut has none, however it was noticed."""
+
+
+class StreamStale(Event, frozen=True, kw_only=True):
+    """A lane is up, and nothing was heard on it for longer than its subscription puts up with."""
+
+    lane: str
+    silent: Nanos
+    """For how long."""
+
+
+class RateLimited(Event, frozen=True, kw_only=True):
+    """An exchange asked to be left alone for a while; nothing is asked of it until then."""
+
+    exchange: str
+    status: int
+    """The HTTP status that said so."""
+    wait: Nanos
+    """From now on."""
+
+
+class ClockAdjusted(Event, frozen=True, kw_only=True):
+    """An exchange's clock was compared with ours."""
+
+    exchange: str
+    time_exchange: Nanos
+    """What it said."""
+    ahead: Nanos = 0
+    """By how much its clock is ahead of ours; negative where it is behind."""
+    within: Nanos = 0
+    """Half the time that asking took: the error is no larger."""
 
 
 class FrameRejected(Event, frozen=True, kw_only=True):
@@ -223,6 +254,9 @@ AnyEvent: TypeAlias = (
     | Quote
     | ConnectionOpened
     | ConnectionClosed
+    | StreamStale
+    | RateLimited
+    | ClockAdjusted
     | FrameRejected
     | RequestFailed
 )

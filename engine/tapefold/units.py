@@ -17,6 +17,7 @@ Nanos: TypeAlias = int
 Side: TypeAlias = Literal["buy", "sell"]
 
 SECOND: Final = 1_000_000_000
+MINUTE: Final = 60 * SECOND
 """Nanoseconds."""
 SCALED_MAX: Final = 2**63
 """The first int that is too large: what 63 bits hold, so that C and every database can hold it."""

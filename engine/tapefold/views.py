@@ -12,13 +12,16 @@ from tapefold.events import (
     BookDelta,
     BookInvalidated,
     BookSnapshot,
+    ClockAdjusted,
     ConnectionClosed,
     ConnectionOpened,
     FrameRejected,
     InstrumentListed,
     Quote,
+    RateLimited,
     RequestFailed,
     RunStarted,
+    StreamStale,
     Trade,
 )
 from tapefold.folds import anomalies, book, connections, market
@@ -71,6 +74,9 @@ class Views:
             FrameRejected: lambda event: self._note("frame_rejected"),
             RequestFailed: lambda event: self._note("request_failed"),
             RunStarted: lambda event: None,
+            StreamStale: lambda event: None,
+            RateLimited: lambda event: None,
+            ClockAdjusted: lambda event: None,
         }
 
     @classmethod

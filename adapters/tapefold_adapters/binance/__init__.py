@@ -13,10 +13,26 @@ exchange.py   the adapter
 sim.py        the simulated exchange's skin
 """
 
-from tapefold import BookRule, Channel, Description
+from tapefold import MINUTE, SECOND, BookRule, Channel, Description, Free, Limits, Rate, Taping
 from tapefold_adapters.binance.exchange import Binance
 
 _ALL: tuple[Channel, ...] = ("book", "trades", "aggregate_trades", "quotes")
+_LIMITS = Limits(streams_max=1024, sends=Rate(5, SECOND), dials=Rate(300, 5 * MINUTE))
+_TAPING = Taping(
+    volatile=frozenset({"timestamp", "signature"}),
+    minted=frozenset({"newClientOrderId", "origClientOrderId"}),
+    counted=frozenset({"id"}),
+    order_ids=frozenset({"orderId", "clientOrderId"}),
+    tokens=frozenset({"listenKey"}),
+    account=frozenset({"uid"}),
+    headers_sent=frozenset({"x-mbx-apikey"}),
+    headers_kept=frozenset({"content-type", "retry-after", "x-mbx-used-weight-1m"}),
+    free=(
+        Free("GET /api/v3/openOrders"),
+        Free("PUT /api/v3/userDataStream"),
+        Free(r'"method":"ping"', r'"pong":'),
+    ),
+)
 
 
 def binance() -> Binance:
@@ -33,6 +49,8 @@ def binance() -> Binance:
             ),
             book=BookRule(chain="first"),
             channels=_ALL,
+            limits=_LIMITS,
+            taping=_TAPING,
             example="BTC-USDT",
             untried="everything live: it was replayed from recordings",
         ),
@@ -49,6 +67,8 @@ def binance_us() -> Binance:
             hosts=("api.binance.us", "www.binance.us", "stream.binance.us"),
             book=BookRule(chain="first"),
             channels=_ALL,
+            limits=_LIMITS,
+            taping=_TAPING,
             example="BTC-USD",
             untried="everything live: it was replayed from recordings",
         ),
@@ -65,6 +85,8 @@ def binance_futures() -> Binance:
             hosts=("fapi.binance.com", "fstream.binance.com"),
             book=BookRule(chain="previous"),
             channels=_ALL,
+            limits=_LIMITS,
+            taping=_TAPING,
             example="BTC-USDT",
             untried="live use, which is unverified: it is for replay",
         ),

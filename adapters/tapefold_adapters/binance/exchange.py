@@ -31,6 +31,7 @@ from tapefold_adapters.binance.messages import (
     TickerMessage,
     TradeMessage,
     said,
+    server_time,
 )
 
 
@@ -106,6 +107,10 @@ class Binance:
         query = urlencode({"symbol": native_symbol, "limit": depth})
         return Request("GET", f"{self._rest}/depth?{query}", "book", native_symbol)
 
+    def clock(self) -> Request:
+        """Milliseconds since 1970."""
+        return Request("GET", f"{self._rest}/time", "clock")
+
     def subscribe(self, natives: Sequence[str], channels: Sequence[Channel]) -> Stream:
         """One combined stream; its URL says it all."""
         names = [f"{n.lower()}@{_STREAMS[channel]}" for channel in channels for n in natives]
@@ -146,6 +151,8 @@ class Binance:
     def _answer(self, data: bytes, request: Request, known: Known) -> Sequence[AnyEvent]:
         if request.purpose == "instruments":
             return [*listed(_info(data), self.description.exchange)]
+        if request.purpose == "clock":
+            return [server_time(data, self.description.exchange)]
         return said(_book(data), known[request.subject])
 
     def _route(self, data: bytes) -> _Route:

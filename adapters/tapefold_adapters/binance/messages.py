@@ -17,6 +17,7 @@ from tapefold import (
     AnyEvent,
     BookDelta,
     BookSnapshot,
+    ClockAdjusted,
     InstrumentListed,
     Quote,
     Raw,
@@ -184,6 +185,20 @@ class BookMessage(Message, gc=False, kw_only=True):
             packed_bids=_packed(self.bids, row),
             packed_asks=_packed(self.asks, row),
         )
+
+
+class TimeMessage(Struct):
+    """What time it is there."""
+
+    serverTime: _Time
+
+
+_time = msgspec.json.Decoder(TimeMessage).decode
+
+
+def server_time(data: bytes, exchange: str) -> ClockAdjusted:
+    """What `/time` says. Raises as msgspec does."""
+    return ClockAdjusted(exchange=exchange, time_exchange=_nanos(_time(data).serverTime))
 
 
 class OfDepth(Struct, gc=False):
