@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from tapefold.adapter import (
+    Adapter,
     Channel,
     Command,
     Declare,
@@ -128,12 +129,19 @@ def instruments(*natives: str, tick: str = "0.01", lot: str = "0.1") -> bytes:
 class World:
     """A kernel, its log, and what it asked for; each thing that happens takes a millisecond."""
 
-    def __init__(self, exchange: str = "binance", writer: SessionWriter | None = None) -> None:
+    def __init__(
+        self,
+        exchange: str = "binance",
+        writer: SessionWriter | None = None,
+        *,
+        seed: int = 0,
+        adapter: Adapter | None = None,
+    ) -> None:
         self.exchange, self.log, self._writer = exchange, open_log(), writer
-        self.kernel = Kernel({exchange: load_adapter(exchange)}, self.log)
+        self.kernel = Kernel({exchange: adapter or load_adapter(exchange)}, self.log)
         self.lane = f"{exchange}/1"
         self.now: Nanos = START
-        run = Run(writer.meta.run_id, writer.meta.seed, {}) if writer else Run()
+        run = Run(writer.meta.run_id, writer.meta.seed, {}) if writer else Run(seed=seed)
         self.kernel.start(START, run)
 
     def tell(self, command: Command) -> Sequence[Outgoing]:
@@ -163,16 +171,18 @@ class World:
         return self.step("opened", lane or self.lane)
 
     def closed(self, lane: str = "", code: int = 1006) -> Sequence[Outgoing]:
-        """A lane is down."""
-        return self.step("close", lane or self.lane, status=code, reason="cut")
+        """A lane is down, as a wire would tell it."""
+        return self.step("close", lane or self.lane, status=code, reason="its own words")
 
     def hear(self, data: bytes, lane: str = "") -> Sequence[Outgoing]:
         """A frame comes."""
         return self.step("recv", lane or self.lane, data)
 
-    def answer(self, asked: Request, data: bytes, status: int = 200) -> Sequence[Outgoing]:
+    def answer(
+        self, asked: Request, data: bytes, status: int = 200, **more: Any
+    ) -> Sequence[Outgoing]:
         """A request is answered."""
-        return self.step("response", asked.lane, data, request=asked, status=status)
+        return self.step("response", asked.lane, data, request=asked, status=status, **more)
 
     def fail(self, asked: Request, reason: str = "timed out") -> Sequence[Outgoing]:
         """A request gets no answer."""
@@ -185,6 +195,15 @@ class World:
         if self._writer:
             self._writer.frame(frame)
         return self._asked(self.kernel.step(frame))
+
+    def wait(self, span: Nanos) -> list[Outgoing]:
+        """Nothing comes for so long; timers are fired as a wire does, each when it is due."""
+        end, out = self.now + span, list[Outgoing]()
+        while (due := self.kernel.due) is not None and due <= end:
+            self.now = max(self.now, due)
+            out += self._asked(self.kernel.tick(self.now))
+        self.now = end
+        return out
 
     def _asked(self, out: Sequence[Outgoing]) -> Sequence[Outgoing]:
         for asked in out:
@@ -266,7 +285,7 @@ def _play(world: World) -> None:
     refused = request(world.opened())
     world.hear(delta(9, 10, [("1.50", "2.0")]))
     world.answer(refused, b'{"code":-1003}', 429)
-    world.now += SECOND
+    world.now += 60 * SECOND  # so long is an exchange left alone that does not say for how long
     asked = request(world.hear(delta(11, 12, [("1.50", "3.0")], [("1.60", "0.5")])))
     world.answer(asked, snapshot(10, [("1.50", "2.0"), ("1.40", "1.0")], [("1.70", "4.0")]))
     world.hear(trade(1, "1.60", "0.1"))

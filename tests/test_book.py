@@ -32,7 +32,7 @@ from tapefold.folds.book import Book
 from tapefold.log.segment import decode, encoder
 from tapefold.replay import Replay
 from tapefold.units import SCALED_MAX, Level
-from tapefold.views import Views
+from tapefold.views import FORMAT, Views
 
 Side: TypeAlias = list[tuple[int, int]]
 NUMBER_MAX = SCALED_MAX - 1
@@ -375,9 +375,9 @@ def test_the_frozen_views_do_not_tell_how_the_scale_came_to_be() -> None:
 def test_views_of_another_format_are_not_read() -> None:
     world = World()
     frozen = bytearray(world.kernel.views.freeze())
-    assert frozen[1] == 1
-    frozen[1] = 2
-    with pytest.raises(ValueError, match="format 2"):
+    assert frozen[1] == FORMAT
+    frozen[1] += 1
+    with pytest.raises(ValueError, match=f"format {FORMAT + 1}"):
         Views.thaw(bytes(frozen))
 
 

@@ -25,14 +25,20 @@ ROOMS = [
     "history",
     "adapter",
     "kernel",
+    "guard",
     "session",
+    "overlay",
     "replay",
     "fingerprint",
     "report",
     "verify",
     "imports",
+    "wire",
+    "record",
+    "mock",
     "engine",
     "sim",
+    "testing",
     "cli",
 ]
 # What reads a clock, draws chance, or asks the machine: not in what must be deterministic.
@@ -48,7 +54,7 @@ IMPURE = {
     "trio",
     "httpx",
 }
-PURE = ["units", "events", "folds", "views", "kernel"]
+PURE = ["units", "events", "folds", "views", "kernel", "guard", "overlay"]
 
 
 def modules(room: str) -> list[Path]:

@@ -7,6 +7,8 @@ tested is the reading of files.
 import contextlib
 import os
 import shutil
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from tapefold.adapter import Frame, Request
 from tapefold.errors import AdapterError, Mismatch, SessionError
 from tapefold.log import Log
 from tapefold.replay import Replay
-from tapefold.session import Meta, Session, SessionWriter, files
+from tapefold.session import Meta, Session, SessionWriter, files, new_session
 from tapefold.session.cassette import END, Cassette
 from tapefold.session.tape import embed, frame_data, read_line, to_line
 
@@ -77,7 +79,7 @@ def test_a_sealed_session_reaches_its_digests_and_knows_that_nobody_edited_it(
 ) -> None:
     assert played(made).digests() == made.meta.digests
     assert made.edited() is False
-    assert (made.meta.counts.lines, made.meta.counts.events) == (57, 50)
+    assert (made.meta.counts.lines, made.meta.counts.events) == (57, 51)
 
 
 def test_an_edited_session_knows_it(copy: Path) -> None:
@@ -154,6 +156,76 @@ def test_a_large_tape_is_packed_when_it_is_sealed(tmp_path: Path) -> None:
     session = Session(tmp_path)
     assert played(session).digests() == session.meta.digests
     assert session.edited() is False
+
+
+def test_a_binary_frame_is_one_in_its_line_too(tmp_path: Path) -> None:
+    writer = SessionWriter(tmp_path, Meta(exchanges=["x"], source="simulator", started_ns=START))
+    writer.frame(Frame(START, "x/1", "recv", b'{"a":1}', binary=True))
+    writer.close()
+    assert (tmp_path / "tape.jsonl").read_bytes() == b'[0,"x/1","recv","eyJhIjoxfQ==","base64"]\n'
+    (line,) = Session(tmp_path).lines()
+    assert (line.coding, frame_data(line)) == ("base64", b'{"a":1}')
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds", "kept"),
+    [
+        ({}, 0, {}),
+        ({"content-type": "text/json"}, 0, {"content-type": "text/json"}),
+        ({"retry-after": "12"}, 12, {"retry-after": "12"}),
+        ({}, 12, {"retry-after": "12"}),
+        ({"retry-after": "99"}, 12, {"retry-after": "12"}),
+        ({"retry-after": "soon"}, 0, {"retry-after": "soon"}),
+        ({"retry-after": "٣"}, 0, {"retry-after": "٣"}),
+        ({"x": "a: b\n# end\n", "y": "null"}, 0, {"x": "a: b\n# end\n", "y": "null"}),
+    ],
+)
+def test_an_answers_headers_survive_the_cassette(
+    tmp_path: Path, headers: dict[str, str], seconds: int, kept: dict[str, str]
+) -> None:
+    writer = SessionWriter(tmp_path, Meta(exchanges=["x"], source="simulator", started_ns=START))
+    asked = Request("GET", "https://x/", "book", "AB", n=1, lane="x/http")
+    writer.frame(Frame(START, "x/http", "response", b"", asked, 429, retry_after=seconds), headers)
+    writer.close()
+    answer = Cassette(tmp_path).answer(1)
+    assert answer.headers == kept
+    assert answer.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "read"),
+    [
+        (b"{Retry-After: ['7'], X: [a, b]}", {"retry-after": "7", "x": "a, b"}),
+        (b"{Retry-After: 7}", {"retry-after": "7"}),
+        (b"{A: {b: c}, D: [[e]]}", {"a": "", "d": ""}),
+        (b"null", {}),
+        (b"[]", {}),
+    ],
+)
+def test_headers_as_others_write_them_are_read(
+    tmp_path: Path, headers: bytes, read: dict[str, str]
+) -> None:
+    (tmp_path / "http.yaml").write_bytes(
+        b"interactions:\n- response: {status: {code: 200}, body: {string: x}, headers: "
+        + headers
+        + b"}\n"
+    )
+    assert Cassette(tmp_path).answer(1).headers == read
+
+
+def test_what_a_dead_process_was_making_is_removed_by_the_next_that_makes_it(
+    tmp_path: Path,
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait()
+    making = [".s.making-", ".s.making-x", ".other.making-1", f".s.making-{os.getppid()}"]
+    gone = [f".s.making-{dead.pid}", f".s.making-{os.getpid()}", ".s.making-99999999999999"]
+    for name in making + gone:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tape.jsonl").write_bytes(b"half")
+    with new_session(tmp_path / "s") as work:
+        assert work.parent == tmp_path
+    assert {path.name for path in tmp_path.iterdir()} == {*making, "s"}
 
 
 # Torn and cut

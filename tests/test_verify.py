@@ -93,7 +93,7 @@ def names(caught: pytest.ExceptionInfo[Mismatch], *words: str) -> bool:
 def test_a_log_of_a_session_is_its_replay(session: Session, path: Path) -> None:
     lines: list[int] = []
     verified = verify_session(session, path, lines.append)
-    assert (verified.head, verified.digest) == (50, session.meta.digests.log)
+    assert (verified.head, verified.digest) == (51, session.meta.digests.log)
     assert verify_log(path).digest == session.meta.digests.log
 
 
@@ -330,8 +330,8 @@ def test_a_log_that_goes_on_keeps_its_saved_views(
 
 def test_a_position_that_is_not_there_is_refused(path: Path) -> None:
     with History(path) as history:
-        for position in (-1, 51, 10**9):
-            with pytest.raises(LogError, match="from 0 to 50"):
+        for position in (-1, 52, 10**9):
+            with pytest.raises(LogError, match="from 0 to 51"):
                 history.views(position)
 
 

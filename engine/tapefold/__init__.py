@@ -7,15 +7,19 @@ Data flows one way, and each room imports only from those before it:
     folds views history      what that adds up to, now and at any position
     adapter                  how exchanges speak, as data and pure functions
     kernel                   one frame in, events logged and folded, requests out
-    session                  what the wire said, as a folder
+    guard                    what must not be in a recording
+    session overlay          what the wire said, as a folder; and another story made of it
     replay fingerprint       a session played into a kernel, and what it comes to
     report verify            said to people, and proven
     imports                  sessions made of somebody else's captures
+    wire record              a kernel among sockets, and a run of it written down
+    mock                     a session, or a script, as an exchange on this machine
     engine                   all of it in somebody's trio program
-    sim                      a simulated market, and the session that is made of it
+    sim testing              a simulated market; an exchange that misbehaves in virtual time
     cli                      all of it from a terminal
 
-Whoever embeds the engine, writes an adapter or reads logs needs nothing but this module.
+Whoever embeds the engine, writes an adapter or reads logs needs nothing but this module; who tests
+against an exchange that is none needs `tapefold.mock`, `tapefold.overlay` and `tapefold.testing` besides.
 """
 
 from msgspec import Raw
@@ -45,7 +49,7 @@ from tapefold.adapter import (
     exchanges,
     load_adapter,
 )
-from tapefold.engine import Engine, open_engine
+from tapefold.engine import Engine, Live, open_engine
 from tapefold.errors import (
     AdapterError,
     BadInput,
@@ -147,6 +151,7 @@ __all__ = [
     "Level",
     "Limits",
     "Listing",
+    "Live",
     "Log",
     "LogError",
     "LogFull",

@@ -179,7 +179,7 @@ class Free(Struct, frozen=True):
     """Traffic that a client may cause any number of times, and that orders nothing: polls, heartbeats."""
 
     match: str
-    """`GET /path`, or a regular expression on a text that the client sends."""
+    """`GET /path`, with a query where only that one is meant; or a regular expression on a sent text."""
     reply: str = ""
     """Of a sent text: a regular expression on the frame that answers it."""
     least: int = 0

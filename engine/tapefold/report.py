@@ -1,8 +1,9 @@
 """What a replay came to: for people as a table, for machines as one JSON object."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -18,6 +19,7 @@ from tapefold.units import Level, Nanos, fixed
 
 CHUNK = 4096
 """Lines between two looks at the clock, the log and the terminal."""
+_ALL = 2**62
 
 
 class InstrumentReport(Struct, frozen=True):
@@ -104,18 +106,34 @@ def replay_report(
     """
     replay = Replay(session, log)
     seconds = (play or play_all)(replay)
-    prints = _fingerprints(session, replay) if fingerprints else None
-    rows = replay.views.instruments.rows
+    prints = fingerprints_of(session, replay.log.digest(), replay.lines) if fingerprints else None
+    ran = Ran(replay.kernel, replay.log, replay.frames, seconds, replay.ended)
+    return report_of(session, ran, prints)
+
+
+class Ran(NamedTuple):
+    """A kernel that has played a session, through whichever door."""
+
+    kernel: Kernel
+    log: Sink
+    frames: int
+    seconds: float
+    ended: bool
+
+
+def report_of(session: Session, ran: Ran, prints: Fingerprints | None = None) -> Report:
+    """What a kernel came to that has played a session."""
+    views, rows = ran.kernel.views, ran.kernel.views.instruments.rows
     return Report(
         session=session,
-        frames=replay.frames,
-        events=replay.log.head,
-        skipped=replay.kernel.skipped,
-        anomalies=replay.views.anomalies.count,
-        seconds=seconds,
-        digests=replay.digests(),
-        ended=replay.ended,
-        instruments=[_row(replay.kernel, rows[number], prints) for number in sorted(rows)],
+        frames=ran.frames,
+        events=ran.log.head,
+        skipped=ran.kernel.skipped,
+        anomalies=views.anomalies.count,
+        seconds=ran.seconds,
+        digests=Digests(ran.log.digest(), views.digests()),
+        ended=ran.ended,
+        instruments=[_row(ran.kernel, rows[number], prints) for number in sorted(rows)],
     )
 
 
@@ -127,13 +145,18 @@ def play_all(replay: Replay) -> float:
     return perf_counter() - began
 
 
-def _fingerprints(session: Session, first: Replay) -> Fingerprints:
+def fingerprints_of(session: Session, log_digest: str, lines: int | None = None) -> Fingerprints:
+    """Hashes of what another playing of a session came to, up to a line of the tape.
+
+    Raises `Mismatch` where this one comes to another digest.
+    """
     prints = Fingerprints()
-    second = Replay(session, prints)
-    while second.lines < first.lines and second.play(min(CHUNK, first.lines - second.lines)):
-        pass
-    if prints.digest() != first.digests().log:
-        raise Mismatch("two replays of one session came to two digests: a fault of tapefold")
+    second, most = Replay(session, prints), _ALL if lines is None else lines
+    with suppress(Mismatch):  # where the first one stopped at one, this one does
+        while second.lines < most and second.play(min(CHUNK, most - second.lines)):
+            pass
+    if prints.digest() != log_digest:
+        raise Mismatch("two playings of one session came to two digests: a fault of tapefold")
     return prints
 
 

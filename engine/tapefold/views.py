@@ -24,15 +24,16 @@ from tapefold.events import (
     StreamStale,
     Trade,
 )
-from tapefold.folds import anomalies, book, connections, market
+from tapefold.folds import anomalies, book, connections, health, market
 from tapefold.folds.anomalies import Anomalies
 from tapefold.folds.book import Book
 from tapefold.folds.book_view import BookView
 from tapefold.folds.connections import Connections
+from tapefold.folds.health import Health
 from tapefold.folds.instruments import Instruments
 from tapefold.folds.market import Market
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the canonical bytes. Another one is not read: it is a cache, and made anew."""
 
 
@@ -46,6 +47,7 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     markets: list[market.State]
     connections: connections.State
     anomalies: anomalies.State
+    health: health.State
 
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -62,6 +64,7 @@ class Views:
         self.markets: dict[int, Market] = {}
         self.connections = Connections()
         self.anomalies = Anomalies()
+        self.health = Health()
         self._hears: dict[type, Callable[[Any], None]] = {
             Quote: self._quote,
             Trade: self._trade,
@@ -74,9 +77,9 @@ class Views:
             FrameRejected: lambda event: self._note("frame_rejected"),
             RequestFailed: lambda event: self._note("request_failed"),
             RunStarted: lambda event: None,
-            StreamStale: lambda event: None,
-            RateLimited: lambda event: None,
-            ClockAdjusted: lambda event: None,
+            StreamStale: self.health.went_stale,
+            RateLimited: self.health.was_limited,
+            ClockAdjusted: self.health.compared,
         }
 
     @classmethod
@@ -136,6 +139,7 @@ class Views:
             markets=[self.markets[n].freeze(price, size) for n, price, size in digits],
             connections=self.connections.state(),
             anomalies=self.anomalies.state(),
+            health=self.health.state(),
         )
 
     def freeze(self) -> bytes:
@@ -160,12 +164,13 @@ class Views:
             traded.thaw(sold, row.price_digits, row.size_digits)
         views.connections.restore(state.connections)
         views.anomalies.restore(state.anomalies)
+        views.health.restore(state.health)
         return views
 
     def digests(self) -> dict[str, str]:
         """The digest of each fold, as hex: of two views, they say which folds differ."""
         state = self.state()
-        folds = ("instruments", "books", "markets", "connections", "anomalies")
+        folds = ("instruments", "books", "markets", "connections", "anomalies", "health")
         return {fold: sha256(_encode(getattr(state, fold))).hexdigest() for fold in folds}
 
     # What each event does

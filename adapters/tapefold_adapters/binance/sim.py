@@ -189,10 +189,11 @@ class BinanceSim:
         self._lanes[lane] = frozenset(asked.split("/"))
 
     def answer(self, request: Request, time: int) -> Answer:
-        """The trading rules, or a book."""
+        """The time, the trading rules, or a book."""
         url = urlsplit(request.url)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         paths: dict[str, Callable[[], Answer]] = {
+            "/api/v3/time": lambda: Answer(200, _encode({"serverTime": time // _MILLISECOND})),
             "/api/v3/exchangeInfo": lambda: Answer(200, self._rules(time)),
             "/api/v3/depth": lambda: self._depth(query),
         }

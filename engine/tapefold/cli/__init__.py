@@ -9,7 +9,7 @@ facts.py      what a session or a log is, as data
 records.py    a log's records as lines and as JSON
 paths.py      which is a session, which a log
 play.py       playing a session at a pace, up to a point, into a log
-replay.py, imports.py, show.py, verify.py   a command each
+replay.py, imports.py, show.py, verify.py, session.py   a command each
 
 A command is imported when it is called: `tapefold --version` needs none of them.
 """
@@ -29,9 +29,12 @@ from tapefold.errors import Refused
 
 COMMANDS: Final[Mapping[str, str]] = {
     "replay": "tapefold.cli.replay",
+    "record": "tapefold.cli.record",
+    "mock": "tapefold.cli.mock",
     "import": "tapefold.cli.imports",
     "show": "tapefold.cli.show",
     "verify": "tapefold.cli.verify",
+    "session": "tapefold.cli.session",
 }
 """Where each command is; they are listed in this order."""
 

@@ -4,11 +4,13 @@ import os
 from collections import Counter
 from typing import Any
 
+from tapefold.cli.records import clock_told
 from tapefold.cli.when import moment, span
 from tapefold.errors import LogError
-from tapefold.events import InstrumentListed
+from tapefold.events import ClockAdjusted, InstrumentListed
 from tapefold.folds.anomalies import TOLD
 from tapefold.folds.book_view import BookView
+from tapefold.folds.health import Health
 from tapefold.history import History
 from tapefold.session import Session
 from tapefold.units import Level, Nanos, fixed
@@ -123,7 +125,26 @@ def state_told(facts: dict[str, Any]) -> dict[str, str]:
         told["anomalies"] = (
             f"{facts['anomalies']:,}, the latest at position {position:,}: {TOLD.get(what, what)}"
         )
-    return told
+    return told | _health_told(facts["health"])
+
+
+def _health_told(health: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """What was wrong with exchanges, and their clocks; nothing where nothing was."""
+    rows = health.items()
+    clocks = {name: row["clock"] for name, row in rows if row["clock"]}
+    told = {
+        "gone stale": ", ".join(
+            f"{name} {row['stale']:,} times" for name, row in rows if row["stale"]
+        ),
+        "limited": ", ".join(
+            f"{name} {row['limited']:,} times" for name, row in rows if row["limited"]
+        ),
+        "clocks": ", ".join(
+            clock_told(name, clock["ahead_ns"], clock["within_ns"])
+            for name, clock in clocks.items()
+        ),
+    }
+    return {what: text for what, text in told.items() if text}
 
 
 def views_facts(views: Views) -> dict[str, Any]:
@@ -133,7 +154,30 @@ def views_facts(views: Views) -> dict[str, Any]:
         "lanes": [lane for lanes in views.connections.up.values() for lane in lanes],
         "anomalies": views.anomalies.count,
         "latest_anomalies": [list(each) for each in views.anomalies.latest],
+        "health": _health(views.health),
         "instruments": [_instrument(views, rows[number]) for number in sorted(rows)],
+    }
+
+
+def _health(health: Health) -> dict[str, dict[str, Any]]:
+    """How well each exchange could be heard, by its name."""
+    return {
+        name: {
+            "stale": health.stale.get(name, 0),
+            "limited": health.limited.get(name, 0),
+            "clock": _clock(health.clocks.get(name)),
+        }
+        for name in health.exchanges()
+    }
+
+
+def _clock(clock: ClockAdjusted | None) -> dict[str, Nanos] | None:
+    if clock is None:
+        return None
+    return {
+        "time_exchange_ns": clock.time_exchange,
+        "ahead_ns": clock.ahead,
+        "within_ns": clock.within,
     }
 
 

@@ -72,7 +72,8 @@ class Player:
     ) -> None:
         self._speed, self._until, self._between = speed, until or Until(), between
         self._patience = patience or Patience()
-        self._spent = 0.0
+        self.spent = 0.0
+        """Seconds that playing alone took."""
 
     def play(self, replay: Replay) -> float:
         """Play to the end, or to where it was asked for; the seconds that playing alone took.
@@ -88,7 +89,7 @@ class Player:
                     self._wait(replay, began, self._speed)
             self._between(replay)
             self._patience.check()
-        return self._spent
+        return self.spent
 
     def _chunk(self, replay: Replay, began: float) -> bool:
         """Play some lines; False where it stops."""
@@ -103,7 +104,7 @@ class Player:
             limit = passed if stop is None else min(stop, passed)
         mark = perf_counter()
         more = replay.play(CHUNK, time_max=limit, head_max=head)
-        self._spent += perf_counter() - mark
+        self.spent += perf_counter() - mark
         if not more:
             return not replay.ended and self._last(replay)
         return stop is None or not _is_past(replay.peek(), stop)

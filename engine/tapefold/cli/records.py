@@ -6,24 +6,27 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from tapefold.cli.when import moment
+from tapefold.cli.when import moment, span
 from tapefold.events import (
     AnyEvent,
     BookDelta,
     BookInvalidated,
     BookSnapshot,
+    ClockAdjusted,
     ConnectionClosed,
     ConnectionOpened,
     FrameRejected,
     InstrumentListed,
     Quote,
+    RateLimited,
     RequestFailed,
     RunStarted,
     Scaled,
+    StreamStale,
     Trade,
 )
 from tapefold.log import Record
-from tapefold.units import fixed, plain
+from tapefold.units import Nanos, fixed, plain
 
 _PRICES: Final = {"price", "bid_price", "ask_price"}
 _SIZES: Final = {"size", "bid_size", "ask_size"}
@@ -116,6 +119,12 @@ class Teller:
         return str(self._value(event, field))
 
 
+def clock_told(exchange: str, ahead: Nanos, within: Nanos) -> str:
+    """By how much an exchange's clock is not ours, for people."""
+    where = "ahead of" if ahead >= 0 else "behind"
+    return f"{exchange} is {abs(ahead) / 1e6:.3f} ms {where} us, give or take {within / 1e6:.3f} ms"
+
+
 def _failed(event: RequestFailed) -> str:
     about = " ".join(filter(None, (event.exchange, event.purpose, event.subject)))
     return f"{about}: {event.reason or f'status {event.status}'}"
@@ -130,6 +139,9 @@ _RARE: Final[dict[type, Callable[[Any], str]]] = {
     BookInvalidated: lambda e: f"{e.reason}, after {e.last} came {e.got}",
     ConnectionOpened: lambda e: str(e.lane),
     ConnectionClosed: lambda e: f"{e.lane} by {e.by}, {e.code} {e.reason}".rstrip(),
+    StreamStale: lambda e: f"{e.lane}, silent for {span(e.silent)}",
+    RateLimited: lambda e: f"{e.exchange} wants to be left alone for {span(e.wait)}, {e.status}",
+    ClockAdjusted: lambda e: clock_told(e.exchange, e.ahead, e.within),
     FrameRejected: lambda e: f"{e.lane}: {e.reason}, {e.size} bytes",
     RequestFailed: _failed,
 }

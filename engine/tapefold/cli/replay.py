@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -19,6 +19,8 @@ from tapefold.errors import Mismatch
 from tapefold.replay import Replay
 from tapefold.report import Report, replay_report
 from tapefold.session import Session
+from tapefold.units import Nanos
+from tapefold.views import Views
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         "tapefold replay",
         "tapefold replay cassettes/binance/minute-with-a-gap --speed 10 --until +2m",
         "tapefold replay cassettes/binance/minute-with-a-gap --log eth.log --json",
+        "tapefold replay --door mock",
     ),
 )
 @click.argument("path", metavar="[SESSION]", required=False, type=click.Path(path_type=Path))
@@ -55,12 +58,64 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Write the events to a new log.",
 )
+@click.option(
+    "--door",
+    type=click.Choice(["replay", "mock"]),
+    default="replay",
+    help="replay: straight into the kernel, if not given. mock: a fake exchange over loopback "
+    "sockets, and the engine as it is live.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one object, with fingerprints.")
 def command(
-    path: Path | None, speed: float | None, until: Until | None, log: Path | None, as_json: bool
+    path: Path | None,
+    speed: float | None,
+    until: Until | None,
+    log: Path | None,
+    door: str,
+    as_json: bool,
 ) -> None:
     """Play a SESSION, the bundled one if none is named, and prove it by its digest."""
     session = open_session(path or _bundled())
+    if door == "mock" and until:
+        raise click.BadOptionUsage("until", "--until needs the door `replay`")
+    if door == "mock":
+        from tapefold.cli.mocked import play_mocked
+
+        if not as_json:
+            say(*announced(session))
+        played = play_mocked(session, log, speed, fingerprints=as_json)
+    else:
+        played = _replayed(session, log, speed, until, as_json=as_json)
+    report = played.report
+    if as_json:
+        say_json(
+            report.as_json() | {"door": door, "mismatch": played.mismatch and str(played.mismatch)}
+        )
+    else:
+        say("")
+        draw_table(views_table(played.views))
+        say("", *outcome(played), *([f"the events are in {log}"] if log else []))
+    if played.mismatch:
+        raise played.mismatch
+    if report.reached is False:
+        raise Mismatch(not_reached(report))
+
+
+class Played(NamedTuple):
+    """A session that was played through one of the doors."""
+
+    report: Report
+    views: Views
+    time: Nanos
+    """Of the last line."""
+    mismatch: Mismatch | None = None
+    """What it stopped at."""
+
+
+def _replayed(
+    session: Session, log: Path | None, speed: float | None, until: Until | None, *, as_json: bool
+) -> Played:
+    """Through the replay door."""
     with Patience() as patience, ExitStack() as stack:
         kept = stack.enter_context(Kept(log)) if log else None
         if not as_json:
@@ -74,15 +129,7 @@ def command(
                 _show(shown, replay)
 
         player = Player(speed=speed, until=until, between=between, patience=patience)
-        report, replay = _played(session, kept, player, as_json=as_json)
-    if as_json:
-        say_json(report.as_json())
-    else:
-        say("")
-        draw_table(views_table(replay.views))
-        say("", *outcome(report, replay), *([f"the events are in {log}"] if log else []))
-    if report.reached is False:
-        raise Mismatch(not_reached(report))
+        return _played(session, kept, player, as_json=as_json)
 
 
 def _bundled() -> Path:
@@ -91,20 +138,24 @@ def _bundled() -> Path:
     return bundled()
 
 
-def _played(
-    session: Session, kept: Kept | None, player: Player, *, as_json: bool
-) -> tuple[Report, Replay]:
+def _played(session: Session, kept: Kept | None, player: Player, *, as_json: bool) -> Played:
     replays: list[Replay] = []
+    mismatches: list[Mismatch] = []
 
     def play(replay: Replay) -> float:
         replays.append(replay)
-        return player.play(replay)
+        try:
+            return player.play(replay)
+        except Mismatch as mismatch:  # how far it came is worth to be seen
+            mismatches.append(mismatch)
+            return player.spent
 
     sink = kept.log if kept else None
     report = replay_report(session, sink, fingerprints=as_json, play=play)
     if kept:
         kept.end(replays[0])
-    return report, replays[0]
+    (replay,) = replays
+    return Played(report, replay.views, replay.time, mismatches[0] if mismatches else None)
 
 
 def _show(shown: Screen, replay: Replay) -> None:
@@ -146,8 +197,9 @@ def announced(session: Session) -> list[str]:
     ]
 
 
-def outcome(report: Report, replay: Replay) -> list[str]:
+def outcome(played: Played) -> list[str]:
     """What there is to say below the table."""
+    report = played.report
     lines = [
         f"{report.frames:,} frames, {report.events:,} events in {report.seconds:.2f} s: "
         f"{report.frames_per_second:,} frames/s"
@@ -155,16 +207,16 @@ def outcome(report: Report, replay: Replay) -> list[str]:
     if report.skipped:
         lines.append(f"{report.skipped:,} frames of streams that nobody reads")
     if report.session.torn:
-        lines.append("the tape's last line was torn off, as by a kill, and is left out")
+        lines.append(f"left out, as after a kill: {report.session.torn}")
     if report.anomalies:
         lines.append(
             f"anomalies: {report.anomalies:,}; `tapefold show {report.session.folder} "
             f"--at {report.events}` tells the latest"
         )
     if not report.ended:
-        since = span(replay.time - report.session.meta.started_ns)
+        since = span(played.time - report.session.meta.started_ns)
         lines += (
-            f"stopped early, at position {report.events:,}, {moment(replay.time)} UTC (+{since})",
+            f"stopped early, at position {report.events:,}, {moment(played.time)} UTC (+{since})",
             "so the digest is not compared",
         )
     lines.append(f"digest {report.digests.log}")
@@ -183,8 +235,7 @@ _COMPARED = {
 def not_reached(report: Report) -> str:
     """Which digests differ, and why that may be. Reads the tape once more."""
     wanted, got = report.session.meta.digests, report.digests
-    names = sorted({*wanted.folds, *got.folds})
-    folds = [name for name in names if wanted.folds.get(name) != got.folds.get(name)]
+    folds = [name for name in sorted(wanted.folds) if wanted.folds[name] != got.folds.get(name)]
     lines = [
         "the replay did not come to what was recorded",
         f"  recorded  {wanted.log}",

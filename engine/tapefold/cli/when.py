@@ -31,6 +31,14 @@ class Until(NamedTuple):
         return self.time if self.after is None else start + self.after
 
 
+def parse_span(text: str) -> Nanos:
+    """A span such as `30s` or `5m`, in nanoseconds. Raises `ValueError`."""
+    match = _SPAN.fullmatch(text if text.startswith("+") else f"+{text}")
+    if not match:
+        raise ValueError(f"{text!r} is no span of time (500ms, 30s, 5m, 1h)")
+    return min(int(Decimal(match[1]) * _UNITS[match[2]]), _LIMIT)
+
+
 def parse_until(text: str) -> Until:
     """A position, `+SPAN`, or a time by ISO 8601, in UTC unless it says otherwise. Raises `ValueError`."""
     if re.fullmatch(r"[0-9]{1,18}", text, re.ASCII):

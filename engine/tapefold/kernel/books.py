@@ -39,10 +39,10 @@ class Books:
             self._invalidate(time, instrument, "disconnected")
         self.syncs[instrument].stop()
 
-    def wait_for(self, row: InstrumentListed) -> None:
+    def wait_for(self, time: Nanos, row: InstrumentListed) -> None:
         """Hold what comes of a book until its snapshot is there."""
         self.syncs[row.instrument].wait()
-        self._requests.ask(("book", row.native_symbol))
+        self._requests.ask(time, ("book", row.native_symbol))
 
     def _invalidate(self, time: Nanos, instrument: int, reason: Reason, got: int = 0) -> None:
         last = 0 if reason == "disconnected" else self.syncs[instrument].sequence

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from tapefold.adapter import Outgoing, Request
 from tapefold.events import AnyEvent
+from tapefold.kernel.lane import Lane
 from tapefold.log import Sink
 from tapefold.units import Nanos
 from tapefold.views import Views
@@ -18,6 +19,10 @@ class Core:
     def __init__(self, log: Sink, views: Views) -> None:
         self.log, self.views = log, views
         self.out: list[Outgoing] = []
+        self.seed = 0
+        """The run's: what chance there is, is drawn from it."""
+        self.up: dict[str, Lane] = {}
+        """The lanes that are up, of all exchanges: who hears a received frame."""
         self.skipped = 0
         """Frames that were read and that nobody uses."""
         self._requests = self._timed = 0

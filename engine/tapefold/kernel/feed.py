@@ -1,43 +1,33 @@
-"""One exchange's public data: what is subscribed to, on which lanes, and what was asked for.
+"""One exchange's public data: what is subscribed to, its instruments and books, what was asked for.
 
 A subscription first waits until its instruments are listed, asking for the list where they are not;
-then its lane is opened. Once the lane is up a snapshot is asked for each of its books, not at the
+then its lanes are opened. Once a lane is up a snapshot is asked for each of its books, not at the
 first delta: a thin market's answer may come before that.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from tapefold.adapter import (
-    Adapter,
-    Close,
-    Declare,
-    Frame,
-    Open,
-    Request,
-    Send,
-    Stream,
-    Subscribe,
-)
+from tapefold.adapter import Adapter, Declare, Frame, Request, Subscribe, WatchClock
 from tapefold.events import (
     UNLISTED,
     BookDelta,
     BookSnapshot,
-    ConnectionClosed,
-    ConnectionOpened,
+    ClockAdjusted,
     InstrumentListed,
+    RateLimited,
     RequestFailed,
 )
 from tapefold.kernel.books import Books
+from tapefold.kernel.clock import CLOCK, ClockWatch
 from tapefold.kernel.core import Core
-from tapefold.kernel.requests import Requests, Wanted
+from tapefold.kernel.lane import Part, Reading
+from tapefold.kernel.lanes import Lanes
+from tapefold.kernel.requests import OK, Requests, Wanted, resting
 from tapefold.units import Nanos
 
-OK: Final = 200
-REASON_MAX: Final = 123
-"""Characters of a close's reason: what RFC 6455 allows."""
 Why: TypeAlias = Literal["unanswered", "refused", "not_listed"]
 
 
@@ -49,26 +39,27 @@ class Feed:
         self.exchange = adapter.description.exchange
         self.known = core.views.instruments.known(self.exchange)
         self._subscribed: list[Subscribe] = []
-        """Those whose lane is yet to be opened."""
-        self._lanes: dict[str, tuple[Subscribe, Stream]] = {}
-        """Asked for, by lane."""
-        self._up: dict[str, Subscribe] = {}
-        """Open, by lane."""
-        self._lanes_made = 0
+        """Those whose lanes are yet to be opened."""
         self._list: dict[str, InstrumentListed] = {}
         """The exchange's newest instrument list, by symbol and by native name."""
         self._requests = Requests(self.exchange, core, self._make, self._is_wanted)
+        self._clock = ClockWatch(adapter, core, self._requests)
         self.books = Books(core, self._requests, adapter.description.book)
-        self.special: dict[type, Callable[[Nanos, Any], None]] = {
+        special: dict[type, Callable[[Nanos, Any], None]] = {
             BookDelta: self.books.delta,
             BookSnapshot: self.books.snapshot,
+            ClockAdjusted: self._clock.compared,
             InstrumentListed: self._listed,
         }
+        self.reading = Reading(adapter, self.known, special)
+        self.lanes = Lanes(self.reading, core, self._risen, self._fallen)
 
     def _make(self, wanted: Wanted) -> Request:
         purpose, native = wanted
         if purpose == "instruments":
             return self.adapter.list_instruments()
+        if wanted == CLOCK:
+            return self._clock.request()
         return self.adapter.snapshot(native, self._depth(native))
 
     # Commands
@@ -87,11 +78,12 @@ class Feed:
         self._go_on(time)
 
     def unsubscribe(self, time: Nanos, lane: str) -> None:
-        """The caller wants no more of this lane."""
-        if lane in self._up:
-            self._core.out.append(Close(lane))
-            self._down(time, ConnectionClosed(lane=lane, by="client", code=1000))
-        self._lanes.pop(lane, None)  # it is hung up on as soon as it answers
+        """The caller wants no more of the subscription that has, or once had, this lane."""
+        self.lanes.unsubscribe(time, lane)
+
+    def watch_clock(self, time: Nanos, command: WatchClock) -> None:
+        """The caller wants to know what time it is there."""
+        self._clock.watch(time, command.every)
 
     def _go_on(self, time: Nanos, *, answered: bool = False) -> None:
         """Open what can be opened, and ask for the list where something is missing.
@@ -103,20 +95,14 @@ class Feed:
             missing = [name for name in command.instruments if not self._find(time, name)]
             if missing and not answered:
                 self._subscribed.append(command)
-                self._requests.ask(("instruments", ""))
+                self._requests.ask(time, ("instruments", ""))
                 continue
             for name in missing:
                 self._fail(time, ("instruments", name), OK, "not_listed")
-            if len(missing) < len(command.instruments):
-                self._open(command)
-
-    def _open(self, command: Subscribe) -> None:
-        self._lanes_made += 1
-        lane = f"{self.exchange}/{self._lanes_made}"
-        natives = [row.native_symbol for row in self._rows(command)]
-        stream = self.adapter.subscribe(natives, command.channels)
-        self._lanes[lane] = command, stream
-        self._core.out.append(Open(lane, stream.url))
+            natives = [
+                row.native_symbol for name in command.instruments if (row := self._row(name))
+            ]
+            self.lanes.subscribe(time, command, natives)
 
     def _find(self, time: Nanos, name: str) -> bool:
         """Whether an instrument is listed here, or in the exchange's list, and so from now on here."""
@@ -128,56 +114,29 @@ class Feed:
         rows = self._core.views.instruments.find(name, self.exchange)
         return rows[0] if rows else None
 
-    def _rows(self, command: Subscribe) -> list[InstrumentListed]:
-        return [row for name in command.instruments if (row := self._row(name))]
-
     # Lanes
 
-    def opened(self, frame: Frame) -> bool:
-        """A lane is up: say what is to be said there first, and ask for its books.
-
-        False if nobody wants it any more, and it is hung up.
-        """
-        self._core.append(frame.time, ConnectionOpened(lane=frame.lane))
-        if frame.lane not in self._lanes:
-            self._core.out.append(Close(frame.lane))
-            self._down(frame.time, ConnectionClosed(lane=frame.lane, by="client", code=1000))
-            return False
-        command, stream = self._lanes.pop(frame.lane)
-        self._up[frame.lane] = command
-        self._core.out += [Send(frame.lane, message) for message in stream.messages]
-        for row in self._with_books(command):
+    def _risen(self, time: Nanos, part: Part) -> None:
+        """A lane is up: ask for the books that it carries and that nobody has."""
+        for row in self._with_books(part):
             if self.books.syncs[row.instrument].state == "idle":
-                self.books.wait_for(row)
-        return True
+                self.books.wait_for(time, row)
 
-    def dials(self, lane: str) -> bool:
-        """Whether the lane was asked for and is not up yet."""
-        return lane in self._lanes
-
-    def closed(self, frame: Frame) -> None:
-        """A lane is down, or never came up."""
-        self._lanes.pop(frame.lane, None)
-        reason = frame.reason[:REASON_MAX]
-        self._down(
-            frame.time,
-            ConnectionClosed(lane=frame.lane, by="exchange", code=frame.status, reason=reason),
-        )
-
-    def _down(self, time: Nanos, event: ConnectionClosed) -> None:
-        command = self._up.pop(event.lane, None)
-        self._core.append(time, event)
+    def _fallen(self, time: Nanos, part: Part) -> None:
+        """A lane is down: its books are not to be believed, and asked for where another carries them."""
         elsewhere = {
-            row.instrument for other in self._up.values() for row in self._with_books(other)
+            row.instrument for other in self.lanes.carried() for row in self._with_books(other)
         }
-        for row in self._with_books(command) if command else ():
+        for row in self._with_books(part):
             self.books.stop(time, row.instrument)
             if row.instrument in elsewhere:
-                self.books.wait_for(row)
+                self.books.wait_for(time, row)
 
-    def _with_books(self, command: Subscribe) -> list[InstrumentListed]:
-        """The instruments whose books a subscription carries."""
-        return self._rows(command) if "book" in command.channels else []
+    def _with_books(self, part: Part) -> Sequence[InstrumentListed]:
+        """The instruments whose books a lane carries."""
+        if "book" not in part.command.channels:
+            return ()
+        return [self.known[native] for native in part.natives]
 
     # Requests
 
@@ -190,6 +149,10 @@ class Feed:
         wanted: Wanted = request.purpose, request.subject
         why: Why = "unanswered" if frame.kind == "failed" else "refused"
         self._fail(frame.time, wanted, frame.status, why)
+        if wait := resting(frame):
+            event = RateLimited(exchange=self.exchange, status=frame.status, wait=wait)
+            self._core.append(frame.time, event)
+            self._requests.rest(frame.time + wait)
         self._requests.try_again(frame.time, wanted)
 
     def got(self, time: Nanos, request: Request, *, readable: bool) -> None:
@@ -212,15 +175,15 @@ class Feed:
         purpose, native = wanted
         if purpose == "instruments":
             return bool(self._subscribed)
+        if wanted == CLOCK:
+            return self._clock.watched
         row = self.known.get(native)
         return row is not None and self.books.syncs[row.instrument].state == "waiting"
 
     def _depth(self, native: str) -> int:
         """How deep the deepest subscription wants a book to begin with."""
-        row = self.known[native]
-        names = {row.symbol, row.native_symbol}
-        asked = (c.depth for c in self._up.values() if names & {*c.instruments})
-        return max(asked, default=1000)
+        parts = self.lanes.carried()
+        return max((p.command.depth for p in parts if native in p.natives), default=1000)
 
     # Events that need more than to be logged and folded
 

@@ -13,12 +13,15 @@ from tapefold.adapter import (
     Outgoing,
     Subscribe,
     Unsubscribe,
+    WatchClock,
     WrongInstrument,
 )
 from tapefold.errors import AdapterError
 from tapefold.events import REJECTED_MAX, FrameRejected, InstrumentListed, RunStarted
 from tapefold.kernel.core import Core
-from tapefold.kernel.feed import OK, Feed
+from tapefold.kernel.feed import Feed
+from tapefold.kernel.lane import Reading
+from tapefold.kernel.requests import OK
 from tapefold.kernel.sync import BookSync
 from tapefold.log import Sink
 from tapefold.units import Nanos, TooLarge
@@ -43,7 +46,7 @@ class Kernel:
         self._core = Core(log, self.views)
         self.feeds = {name: Feed(adapter, self._core) for name, adapter in adapters.items()}
         self._log, self._apply, self._commit = log.append, self.views.apply, log.commit
-        self._lanes: dict[str, Feed] = {}
+        self._up = self._core.up
         self._steps: dict[str, Callable[[Frame], None]] = {
             "recv": self._received,
             "response": self._responded,
@@ -54,6 +57,7 @@ class Kernel:
 
     def start(self, time: Nanos, run: Run) -> None:
         """Say who writes from here on."""
+        self._core.seed = run.seed
         versions = dict(sorted(run.versions.items()))
         self._core.append(time, RunStarted(run_id=run.run_id, seed=run.seed, versions=versions))
         self._commit()
@@ -77,7 +81,8 @@ class Kernel:
                 self._feed(command.exchange).subscribe(time, command)
             case Unsubscribe():
                 self._feed(command.lane).unsubscribe(time, command.lane)
-                self._lanes.pop(command.lane, None)
+            case WatchClock():
+                self._feed(command.exchange).watch_clock(time, command)
         self._commit()
         return self._out()
 
@@ -118,19 +123,19 @@ class Kernel:
             ) from None
 
     def _opened(self, frame: Frame) -> None:
-        feed = self._feed(frame.lane)
-        if feed.opened(frame):
-            self._lanes[frame.lane] = feed
+        self._feed(frame.lane).lanes.opened(frame)
 
     def _closed(self, frame: Frame) -> None:
-        """A lane that we have closed ourselves has been said to be down; it is so but once."""
-        if self._lanes.pop(frame.lane, None) or self._feed(frame.lane).dials(frame.lane):
-            self._feed(frame.lane).closed(frame)
+        self._feed(frame.lane).lanes.closed(frame)
 
     def _received(self, frame: Frame) -> None:
         """What was on its way when we hung up is nobody's, like a frame that nobody reads."""
-        feed = self._lanes.get(frame.lane)
-        if feed is None or self._take_in(feed, frame) == 0:
+        lane = self._up.get(frame.lane)
+        if lane is None:
+            self._core.skipped += 1
+            return
+        lane.heard = frame.time
+        if self._take_in(lane.reading, frame) == 0:
             self._core.skipped += 1
 
     def _responded(self, frame: Frame) -> None:
@@ -138,7 +143,8 @@ class Kernel:
         assert request is not None, "a response answers a request"
         feed.answered(request)
         if frame.status == OK:
-            feed.got(frame.time, request, readable=self._take_in(feed, frame) is not None)
+            readable = self._take_in(feed.reading, frame) is not None
+            feed.got(frame.time, request, readable=readable)
         else:
             feed.in_vain(frame, request)
 
@@ -148,11 +154,11 @@ class Kernel:
         feed.answered(request)
         feed.in_vain(frame, request)
 
-    def _take_in(self, feed: Feed, frame: Frame) -> int | None:
+    def _take_in(self, reading: Reading, frame: Frame) -> int | None:
         """Decode, log and fold: how many events it gave, or None for a frame that was rejected."""
-        time, special = frame.time, feed.special
+        time, special = frame.time, reading.special
         try:
-            events = feed.adapter.decode(frame, feed.known)
+            events = reading.adapter.decode(frame, reading.known)
         except Exception as error:  # whatever an adapter raises is about this frame and no other
             self._core.append(time, _rejected(frame, _why(error)))
             return None

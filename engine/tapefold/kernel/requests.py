@@ -1,21 +1,26 @@
 """What one exchange is asked over HTTP: one request for one thing at a time, and again where it failed.
 
-One that failed is asked again after 1, 2, 4 ... 60 seconds. How long a request may take is the wire's
-to say: it reports `failed`.
+One that failed is asked again after 1, 2, 4 ... 60 seconds. An exchange that asks to be left alone is
+asked nothing until that time is over; then what waited goes out in its order. How long a request may
+take is the wire's to say: it reports `failed`.
 """
 
 from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeAlias
 
-from tapefold.adapter import Purpose, Request
+from tapefold.adapter import Frame, Purpose, Request
 from tapefold.kernel.core import Core
-from tapefold.units import SECOND, Nanos
+from tapefold.kernel.rate import CALM, Paced, backoff
+from tapefold.units import MINUTE, SECOND, Nanos
 
-BACKOFF_MAX: Final = 60 * SECOND
-"""The longest wait before a request is tried again."""
-CALM: Final = 2 * BACKOFF_MAX
-"""After so long without trouble, trouble is new."""
+OK: Final = 200
+LIMITED: Final = (418, 429)
+"""Too many requests; 418 is Binance's word for a ban, after too many 429."""
+REST: Final = MINUTE
+"""How long an exchange is left alone that does not say for how long: limits are by the minute."""
+REST_MAX: Final = 7 * 24 * 60 * MINUTE
+"""The longest that is believed: Binance's longest ban is three days. A week fits into an event, too."""
 Wanted: TypeAlias = tuple[Purpose, str]
 """What a request is for, and what it is about: ("book", "ETHUSDT")."""
 
@@ -33,26 +38,33 @@ class Requests:
         self._lane, self._core = f"{exchange}/http", core
         self._make, self._is_wanted = make, is_wanted
         self._in_flight: set[Wanted] = set()
+        """Asked, or about to be as soon as the exchange may be asked."""
+        self.asked: dict[Wanted, Nanos] = {}
+        """When each thing was last asked."""
+        self._paced = Paced[Wanted](core.at, None, self._leave)
         self._tries: dict[Wanted, int] = {}
         self._troubled: dict[Wanted, Nanos] = {}
         """When something last went wrong with it."""
 
-    def ask(self, wanted: Wanted) -> None:
+    def ask(self, time: Nanos, wanted: Wanted) -> None:
         """Ask, unless it is being asked."""
         if wanted not in self._in_flight:
             self._in_flight.add(wanted)
-            self._core.ask(self._make(wanted), self._lane)
+            self._paced.add(time, wanted)
 
     def answered(self, wanted: Wanted) -> None:
         """It is no longer in flight, however it ended."""
         self._in_flight.discard(wanted)
 
+    def rest(self, until: Nanos) -> None:
+        """Ask nothing before *until*."""
+        self._paced.rest(until)
+
     def try_again(self, time: Nanos, wanted: Wanted) -> None:
         """Ask again after a while, a longer one each time."""
         tries = 0 if self._is_calm(time, wanted) else self._tries[wanted]
         self._tries[wanted] = tries + 1
-        wait = min(SECOND << min(tries, 6), BACKOFF_MAX)
-        self._core.at(time + wait, partial(self._retry, wanted))
+        self._core.at(time + backoff(tries), partial(self._retry, wanted))
 
     def ask_anew(self, time: Nanos, wanted: Wanted) -> None:
         """What an answer brought was no good, or did not last.
@@ -64,7 +76,14 @@ class Requests:
             self.try_again(time, wanted)
             return
         self._tries[wanted] = 0
-        self.ask(wanted)
+        self.ask(time, wanted)
+
+    def _leave(self, now: Nanos, wanted: Wanted) -> None:
+        if not self._is_wanted(wanted):  # nobody waits for it any more: it had to wait too long
+            self._in_flight.discard(wanted)
+            return
+        self.asked[wanted] = now
+        self._core.ask(self._make(wanted), self._lane)
 
     def _is_calm(self, time: Nanos, wanted: Wanted) -> bool:
         """Whether nothing went wrong with it for a while; from now on something has."""
@@ -73,4 +92,11 @@ class Requests:
 
     def _retry(self, wanted: Wanted, now: Nanos) -> None:
         if self._is_wanted(wanted):
-            self.ask(wanted)
+            self.ask(now, wanted)
+
+
+def resting(frame: Frame) -> Nanos:
+    """For how long a refusal asks to be left alone; 0 where it does not."""
+    if frame.retry_after > 0:
+        return min(frame.retry_after * SECOND, REST_MAX)
+    return REST if frame.status in LIMITED else 0

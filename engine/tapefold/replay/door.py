@@ -115,7 +115,7 @@ class Replay:
         asked = line.kind in ("open", "sent", "request")
         if asked or (line.kind == "close" and self._read(read_closed, data).by == "client"):
             self._read(partial(self._ledger.record, self.lines, line.lane, line.kind), data)
-            return ()
+            return self.kernel.tick(self.time)  # live, it may be a timer that asked for it
         if line.kind == "command":
             command = self._read(read_command, data)
             try:
@@ -143,11 +143,19 @@ class Replay:
             case "response":
                 answered = self._read(read_answered, data)
                 request = self._ledger.request(number, line.lane, answered.n)
-                status, body = self._answer(answered.n)
-                if status != answered.status:
-                    what = f"status {answered.status}, which is {status} in http.yaml"
+                answer = self._answer(answered.n)
+                if answer.status != answered.status:
+                    what = f"status {answered.status}, which is {answer.status} in http.yaml"
                     raise self.session.broken(number, what)
-                return Frame(self.time, line.lane, "response", body, request, status)
+                return Frame(
+                    self.time,
+                    line.lane,
+                    "response",
+                    answer.body,
+                    request,
+                    answer.status,
+                    retry_after=answer.retry_after,
+                )
             case "failed":
                 failed = self._read(read_failed, data)
                 request = self._ledger.request(number, line.lane, failed.n)

@@ -8,12 +8,25 @@ files.py      reading a file of a session: limits, no links, zstd
 meta.py       session.toml
 tape.py       the tape's lines, and what they mean to the kernel
 cassette.py   http.yaml
-writer.py     writing a session
+writer.py     writing a session that can be made again: buffered
+live.py       writing a recording: whatever happens, what was written is a session
+repair.py     cutting torn ends off, for tools that cannot read them
 """
 
+from tapefold.session.live import LiveWriter
 from tapefold.session.meta import Counts, Digests, Meta, Source
 from tapefold.session.session import Session
 from tapefold.session.tape import Line
 from tapefold.session.writer import SessionWriter, new_session
 
-__all__ = ["Counts", "Digests", "Line", "Meta", "Session", "SessionWriter", "Source", "new_session"]
+__all__ = [
+    "Counts",
+    "Digests",
+    "Line",
+    "LiveWriter",
+    "Meta",
+    "Session",
+    "SessionWriter",
+    "Source",
+    "new_session",
+]

@@ -7,10 +7,9 @@ Reading builds strings, lists and mappings from YAML's events and nothing else: 
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
-from io import BufferedWriter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, cast
 
 import msgspec
 import yaml
@@ -22,6 +21,7 @@ from tapefold.session.files import FRAME_MAX, open_plain
 NAME: Final = "http.yaml"
 HEAD: Final = b"version: 1\ninteractions:\n"
 END: Final = b"# end\n"
+RETRY_AFTER: Final = "retry-after"
 ITEM_MAX: Final = 4 * FRAME_MAX
 """Bytes of one interaction; also of a whole cassette that has no `# end` lines."""
 DEPTH_MAX: Final = 16
@@ -38,6 +38,13 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
+    headers: dict[str, str]
+    """By their names in lower case; what came several times is joined by commas."""
+
+    @property
+    def retry_after(self) -> int:
+        """Seconds for which it asks to be left alone."""
+        return retry_after(self.headers)
 
 
 class _Status(msgspec.Struct):
@@ -52,6 +59,7 @@ class _Body(msgspec.Struct):
 class _Response(msgspec.Struct):
     status: _Status
     body: _Body
+    headers: object = None
     n: int = 0
     """Of the request; 0 where vcrpy or a person wrote the cassette, and the order tells."""
 
@@ -61,24 +69,34 @@ class _Interaction(msgspec.Struct):
 
 
 class Cassette:
-    """The answers of one session, by the number of their request."""
+    """The answers of one session, by the number of their request.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / NAME
+    Of a session that is not *sealed*, a beginning without its end was torn off by a kill.
+    """
+
+    def __init__(self, folder: Path, *, sealed: bool = True) -> None:
+        self._path, self._sealed = folder / NAME, sealed
         self._rest = self._answers()
         self._ahead: dict[int, Answer] = {}
 
     def answer(self, n: int) -> Answer:
         """The answer to request *n*. Raises `SessionError` where there is none."""
+        answer = self.find(n)
+        if answer is None:
+            raise SessionError(
+                f"{self._path} has no answer to request {n}, which the tape says was answered"
+            )
+        return answer
+
+    def find(self, n: int) -> Answer | None:
+        """The answer to request *n*, which is given but once. Raises `SessionError`."""
         if n in self._ahead:
             return self._ahead.pop(n)
         for number, answer in self._rest:
             if number == n:
                 return answer
             self._ahead[number] = answer
-        raise SessionError(
-            f"{self._path} has no answer to request {n}, which the tape says was answered"
-        )
+        return None
 
     def _answers(self) -> Iterator[tuple[int, Answer]]:
         for ordinal, item in enumerate(self._items(), 1):
@@ -93,13 +111,16 @@ class Cassette:
                     f"{self._path}: interaction {ordinal} has a body that is no text"
                 )
             data = body if isinstance(body, bytes) else body.encode()
-            yield response.n or ordinal, Answer(response.status.code, data)
+            headers = dict(_headers(response.headers))
+            yield response.n or ordinal, Answer(response.status.code, data, headers)
 
     def _items(self) -> Iterator[_Node]:
         """Interactions one by one; all at once where vcrpy or a person has written the file anew."""
         with open_plain(self._path) as file:
             head = file.read(len(HEAD))
             if head != HEAD:
+                if not self._sealed and HEAD.startswith(head):
+                    return
                 yield from self._whole(head + file.read(ITEM_MAX))
                 return
             text: list[bytes] = []
@@ -116,8 +137,8 @@ class Cassette:
                         f"{self._path}: an interaction of more than {ITEM_MAX} bytes"
                     )
             # What has no end was torn off by a kill, unless nothing has one: then somebody took
-            # the comments out.
-            if text and not ended:
+            # the comments out. A recorder writes no second interaction after one without an end.
+            if text and not ended and (self._sealed or not first_only(text)):
                 yield from self._list(b"".join(text))
 
     def _whole(self, data: bytes) -> Sequence[_Node]:
@@ -187,14 +208,39 @@ def _scalar(event: yaml.ScalarEvent) -> str | bytes:
     return "" if event.style is None and event.value in ("null", "~") else str(event.value)
 
 
-def write_interaction(file: BufferedWriter, frame: Frame) -> None:
-    """Append what a `response` says to a cassette."""
+def _headers(value: object) -> Iterator[tuple[str, str]]:
+    """Of headers as a cassette has them what can be read: `{name: [value, ...]}` or `{name: value}`."""
+    rows = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    for name, inner in rows.items():
+        values = cast("list[object]", inner) if isinstance(inner, list) else [inner]
+        yield name.lower(), ", ".join(each for each in values if isinstance(each, str))
+
+
+def retry_after(headers: Mapping[str, str]) -> int:
+    """Seconds that *headers*, in lower case, ask to be left alone; 0 for a date and for nonsense."""
+    text = headers.get(RETRY_AFTER, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def first_only(lines: Sequence[bytes]) -> bool:
+    """Whether there is but one interaction in these lines of a cassette, or not even that."""
+    return sum(line.startswith(b"- ") for line in lines) < 2
+
+
+def interaction(frame: Frame, headers: Mapping[str, str] = {}) -> bytes:
+    """What a `response` says, as an item of a cassette's list, with its end.
+
+    *headers* are the response's, by names in lower case. Of `retry-after` it says what the frame says,
+    since that is what the kernel goes by.
+    """
     request = frame.request
     assert request is not None
     try:
         body: str | bytes = frame.data.decode()
     except UnicodeDecodeError:
         body = frame.data
+    if frame.retry_after != retry_after(headers):
+        headers = {**headers, RETRY_AFTER: str(frame.retry_after)}
     item = {
         "request": {
             "method": request.method,
@@ -205,11 +251,11 @@ def write_interaction(file: BufferedWriter, frame: Frame) -> None:
         "response": {
             "n": request.n,
             "status": {"code": frame.status, "message": ""},
-            "headers": {},
+            "headers": {name: [value] for name, value in headers.items()},
             "body": {"string": body},
         },
     }
-    text = yaml.dump([item], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30)
-    if not file.tell():
-        file.write(HEAD)
-    file.write(text.encode() + END)
+    text: str = yaml.dump(
+        [item], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30
+    )
+    return text.encode() + END

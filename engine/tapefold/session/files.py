@@ -1,4 +1,4 @@
-"""Reading a file of a session: line by line, against limits, following no link.
+"""A file of a session: read line by line, against limits, following no link.
 
 Everything is streamed, so neither a long session nor a bomb takes more memory than one line.
 """
@@ -14,6 +14,11 @@ import zstandard
 
 from tapefold.errors import BadInput, SessionError
 
+try:
+    import fcntl
+except ImportError:  # on Windows nothing keeps two apart
+    fcntl = None  # type: ignore[assignment]
+
 FRAME_MAX: Final = 16 << 20
 """Bytes of one frame: what a WebSocket client takes at the most."""
 LINE_MAX: Final = 2 * FRAME_MAX
@@ -22,6 +27,8 @@ SESSION_MAX: Final = 64 << 30
 """Bytes of a whole tape, unpacked: two days of the busiest stream. More is taken for a bomb."""
 WINDOW_MAX: Final = 128 << 20
 """Bytes of memory that a zstd frame may ask for to be unpacked."""
+NEW: Final = ".new"
+"""What a file is called until it takes the place of the old one."""
 _CHUNK: Final = 1 << 18
 
 
@@ -50,6 +57,21 @@ def open_plain(path: Path) -> BinaryIO:
         os.close(file)
         raise SessionError(f"{path} is no regular file")
     return os.fdopen(file, "rb")
+
+
+def create(path: Path, mode: int = 0o666) -> BinaryIO:
+    """A new file, for writing; its *mode* is less the umask. Raises `OSError`."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+
+
+def claim(file: int) -> bool:
+    """Be the only one to write an open file until it is closed, at any death too; False: somebody is."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
 
 
 def lines(path: Path, torn: Callable[[], None] = lambda: None) -> Iterator[bytes]:
@@ -95,9 +117,12 @@ def _read(file: Readable, path: Path, number: int, error: type[BadInput]) -> byt
 __all__ = [
     "FRAME_MAX",
     "LINE_MAX",
+    "NEW",
     "SESSION_MAX",
     "WINDOW_MAX",
     "Readable",
+    "claim",
+    "create",
     "lines",
     "open_plain",
     "split",

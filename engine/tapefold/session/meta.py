@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 import tomli_w
 
+from tapefold.adapter import Free
 from tapefold.errors import SessionError
-from tapefold.session.files import open_plain
+from tapefold.session.files import NEW, create, open_plain
 
 FORMAT: Final = 1
 """Of a session's folder. A newer one is refused."""
@@ -51,6 +52,10 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     """It was cut off, so what was asked last need not be on the tape."""
     synthesised: list[str] = []
     """Kinds of line that nobody recorded: an import made them."""
+    free: list[Free] = []
+    """Traffic that orders nothing, beside what the adapters say of it."""
+    masked: list[str] = []
+    """Names of what the recorder wrote stand-ins for."""
     run_id: str = ""
     seed: _Count = 0
     versions: dict[str, str] = {}
@@ -93,10 +98,11 @@ class _Format(msgspec.Struct):
     format: Annotated[int, msgspec.Meta(ge=1)]
 
 
-def write_meta(folder: Path, meta: Meta) -> None:
-    """Write session.toml, whole or not at all."""
-    path = folder / (NAME + ".new")
-    with path.open("wb") as file:
+def write_meta(folder: Path, meta: Meta, *, mode: int = 0o666) -> None:
+    """Write session.toml, whole or not at all; *mode* is its file's, less the umask."""
+    path = folder / (NAME + NEW)
+    path.unlink(missing_ok=True)  # a kill may have left one, with another mode
+    with create(path, mode) as file:
         tomli_w.dump({"format": FORMAT, **msgspec.to_builtins(meta)}, file)
         file.flush()
         os.fsync(file.fileno())

@@ -14,8 +14,9 @@
 
 A text frame that is one JSON object or array on one line stands in the line as it is, byte for byte;
 other text is a JSON string; a binary frame is a base64 string, and its line has a fifth element,
-"base64". The client's lines are written before their bytes leave, the exchange's before the client
-sees them, so no effect stands above its cause.
+"base64". A close has code 1006 where the connection was cut or never came up, and below 1000 the HTTP
+status with which its handshake was refused. The client's lines are written before their bytes leave,
+the exchange's before the client sees them, so no effect stands above its cause.
 """
 
 import base64
@@ -30,6 +31,8 @@ from tapefold.units import Nanos
 Kind: TypeAlias = Literal[
     "command", "open", "opened", "sent", "recv", "close", "request", "response", "failed"
 ]
+TAPE: Final = "tape.jsonl"
+PACKED: Final = "tape.jsonl.zst"
 ENGINE: Final = "engine"
 """The lane of commands."""
 
@@ -43,6 +46,7 @@ class Line(Struct, array_like=True, frozen=True, gc=False):
     kind: Kind
     data: Raw
     coding: Literal["", "base64"] = ""
+    """Of a frame: it came as a binary message, or was no text."""
 
 
 class Opened(Struct, frozen=True):
@@ -103,8 +107,10 @@ def frame_data(line: Line) -> bytes:
     return base64.b64decode(text, validate=True) if line.coding else text.encode()
 
 
-def embed(data: bytes) -> tuple[bytes, str]:
-    """A frame as a line holds it: its element, and its coding."""
+def embed(data: bytes, *, binary: bool = False) -> tuple[bytes, str]:
+    """A frame as a line holds it: its element, and its coding. `frame_data` gives back the same bytes."""
+    if binary:
+        return b'"' + base64.b64encode(data) + b'"', "base64"
     if data[:1] in (b"{", b"[") and b"\n" not in data and b"\r" not in data:
         try:
             if bytes(_raw(data)) == data:
@@ -114,7 +120,7 @@ def embed(data: bytes) -> tuple[bytes, str]:
     try:
         return _encode(data.decode()), ""
     except UnicodeDecodeError:
-        return b'"' + base64.b64encode(data) + b'"', "base64"
+        return embed(data, binary=True)
 
 
 def said(out: Outgoing) -> tuple[str, Kind, bytes]:
@@ -136,7 +142,7 @@ def heard(frame: Frame) -> tuple[str, Incoming, bytes, str]:
     data, coding = b"{}", ""
     match frame.kind:
         case "recv":
-            data, coding = embed(frame.data)
+            data, coding = embed(frame.data, binary=frame.binary)
         case "close":
             data = _encode(Closed("exchange", frame.status, frame.reason))
         case "response":

@@ -1,8 +1,12 @@
-"""Writing a session: the tape and the cassette are only ever appended to, session.toml comes last."""
+"""Writing a session: the tape and the cassette are only ever appended to, session.toml comes last.
+
+`SessionWriter` is for what can be made again, an import or a simulation: it buffers, and what it had
+not written is lost with it. A recording is written by `LiveWriter`, in live.py.
+"""
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BufferedWriter
@@ -13,10 +17,11 @@ import zstandard
 
 from tapefold.adapter import Command, Frame, Outgoing
 from tapefold.errors import Refused, SessionError
+from tapefold.session.cassette import HEAD, interaction
 from tapefold.session.cassette import NAME as HTTP
-from tapefold.session.cassette import write_interaction
+from tapefold.session.files import NEW, create
 from tapefold.session.meta import Counts, Digests, Meta, write_meta
-from tapefold.session.tape import ENGINE, heard, said, to_line, told
+from tapefold.session.tape import ENGINE, PACKED, TAPE, heard, said, to_line, told
 from tapefold.units import Nanos
 
 PLAIN_MAX: Final = 1 << 20
@@ -32,9 +37,12 @@ def new_session(folder: Path) -> Generator[Path]:
     """
     if folder.exists() or folder.is_symlink():
         raise SessionError(f"{folder} is there already: name a folder that is not, or remove it")
-    work = folder.with_name(f".{folder.name}.making-{os.getpid()}")
+    making = f".{folder.name}.making-"
+    work = folder.with_name(f"{making}{os.getpid()}")
     try:
-        work.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder.parent, making)
+        work.mkdir()
         yield work
         work.replace(folder)
     except BaseException as error:
@@ -44,12 +52,38 @@ def new_session(folder: Path) -> Generator[Path]:
         raise
 
 
+def _sweep(parent: Path, making: str) -> None:
+    """Remove what processes left that were killed while they made a session of this name.
+
+    Our own number is swept as well: a container that is started again gives out the same ones. What a
+    process on another machine is making in a shared folder would be taken for dead if no process here
+    has its number; it fails, and says that its folder is gone.
+    """
+    for path in parent.iterdir():
+        number = path.name.removeprefix(making) if path.name.startswith(making) else ""
+        if number.isascii() and number.isdigit() and not _lives(int(number)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _lives(process: int) -> bool:
+    """Whether it is somebody else, and is there. Where that cannot be asked, it is."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
+
+
 class SessionWriter:
     """Writes a session into a folder that is there and empty."""
 
     def __init__(self, folder: Path, meta: Meta) -> None:
         self.folder, self.meta = folder, meta
-        self._tape: BufferedWriter = (folder / "tape.jsonl").open("xb")
+        self._tape: BufferedWriter = (folder / TAPE).open("xb")
         self._http: BufferedWriter | None = None
         self._digest, self._lines, self._frames = sha256(), 0, 0
         write_meta(folder, meta)
@@ -58,12 +92,13 @@ class SessionWriter:
         """What the caller told the engine."""
         self._line(time, ENGINE, "command", told(command))
 
-    def frame(self, frame: Frame) -> None:
-        """What came in; a response's whole goes into http.yaml before its line."""
+    def frame(self, frame: Frame, headers: Mapping[str, str] = {}) -> None:
+        """What came in; a response's whole, *headers* too, goes into http.yaml before its line."""
         if frame.kind == "response":
             if self._http is None:
                 self._http = (self.folder / HTTP).open("xb")
-            write_interaction(self._http, frame)
+                self._http.write(HEAD)
+            self._http.write(interaction(frame, headers))
         self._frames += frame.kind == "recv"
         self._line(frame.time, *heard(frame))
 
@@ -82,12 +117,10 @@ class SessionWriter:
     def seal(self, digests: Digests, events: int) -> None:
         """End it in order: pack a large tape, and write down what a replay must reach."""
         self.close()
-        self._pack()
-        self.meta.sealed = True
         self.meta.digests = digests
         self.meta.counts = Counts(self._lines, self._frames, events)
         self.meta.tape_sha256 = self._digest.hexdigest()
-        write_meta(self.folder, self.meta)
+        finish(self.folder, self.meta)
 
     def _line(self, time: Nanos, lane: str, kind: str, data: bytes, coding: str = "") -> None:
         line = to_line(time - self.meta.started_ns, lane, kind, data, coding)
@@ -95,13 +128,34 @@ class SessionWriter:
         self._tape.write(line)
         self._lines += 1
 
-    def _pack(self) -> None:
-        plain = self.folder / "tape.jsonl"
-        if plain.stat().st_size <= PLAIN_MAX:
-            return
-        packed = self.folder / "tape.jsonl.zst"
-        with plain.open("rb") as source, packed.open("xb") as target:
+
+def finish(folder: Path, meta: Meta, *, mode: int = 0o666) -> None:
+    """Seal a session whose files are whole and closed. Raises `OSError`; then it is as it was.
+
+    Killed between any two steps it leaves a session that is readable and not sealed.
+    """
+    _pack(folder, mode)
+    meta.sealed = True
+    try:
+        write_meta(folder, meta, mode=mode)
+    except OSError:
+        meta.sealed = False
+        raise
+
+
+def _pack(folder: Path, mode: int) -> None:
+    """Make a large tape a packed one."""
+    plain, new = folder / TAPE, folder / (PACKED + NEW)
+    if plain.stat().st_size <= PLAIN_MAX:
+        return
+    new.unlink(missing_ok=True)
+    try:
+        with plain.open("rb") as source, create(new, mode) as target:
             zstandard.ZstdCompressor(level=3, write_checksum=True).copy_stream(source, target)
             target.flush()
             os.fsync(target.fileno())
-        plain.unlink()
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+    new.replace(folder / PACKED)
+    plain.unlink()

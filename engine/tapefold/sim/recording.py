@@ -12,7 +12,16 @@ from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple, Protocol, TypeAlias, cast
 
-from tapefold.adapter import Frame, Open, Outgoing, Request, Subscribe, load_adapter
+from tapefold.adapter import (
+    Command,
+    Frame,
+    Open,
+    Outgoing,
+    Request,
+    Subscribe,
+    WatchClock,
+    load_adapter,
+)
 from tapefold.errors import AdapterError
 from tapefold.kernel import Kernel, Run
 from tapefold.log import Log
@@ -131,6 +140,7 @@ class _Recording:
         try:
             self._kernel.start(meta.started_ns, Run(meta.run_id, meta.seed, meta.versions))
             self._at(self._exchange.due, partial(self._turn, end))
+            self._begin(WatchClock(story.exchange))
             self._begin(Subscribe(story.exchange, tuple(meta.instruments)))
             while self._agenda:
                 time, _, act = heappop(self._agenda)
@@ -140,7 +150,7 @@ class _Recording:
         finally:
             self._writer.close()
 
-    def _begin(self, command: Subscribe) -> None:
+    def _begin(self, command: Command) -> None:
         time = self._meta.started_ns
         self._writer.command(time, command)
         self._take(time, self._kernel.command(time, command))

@@ -1,0 +1,72 @@
+"""`tapefold mock`: serve a session to any client, as the exchange that it was recorded from."""
+
+import math
+from pathlib import Path
+
+import click
+import trio
+
+from tapefold.cli.options import examples, parsed
+from tapefold.cli.paths import open_session
+from tapefold.cli.terminal import finish, say, say_json
+from tapefold.cli.when import parse_speed
+from tapefold.mock import open_mock
+from tapefold.mock.outside import serve_rest
+from tapefold.session import Session
+
+
+@click.command(
+    "mock",
+    short_help="Serve a session, as the exchange that it was recorded from.",
+    epilog=examples(
+        "tapefold mock cassettes/binance/minute-with-a-gap",
+        "tapefold mock cassettes/binance/minute-with-a-gap --speed 1",
+    ),
+)
+@click.argument("path", metavar="SESSION", type=click.Path(path_type=Path))
+@click.option(
+    "--speed",
+    metavar="N|max",
+    callback=parsed(parse_speed),
+    default="max",
+    help="1 is as recorded, 10 ten times that; max, as fast as the client can, if not given.",
+)
+@click.option(
+    "--patience",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    help="How late the client may be with what the tape says it does next: 30, if not given. It may "
+    "begin whenever it likes.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the addresses as one object.")
+def command(path: Path, speed: float | None, patience: float, as_json: bool) -> None:
+    """Serve a SESSION on this machine to any client, and print where.
+
+    Each address of the exchange has one of 127.0.0.1 in its place. What the exchange says comes in the
+    order of the tape, each line after what caused it. It ends with the tape; a client that does what
+    is not on the tape ends it early, with what differs.
+    """
+    session = open_session(path)
+    trio.run(_serve, session, speed, patience, as_json)
+    if not as_json:
+        say("the whole tape is played, and the client did all that is on it")
+
+
+async def _serve(session: Session, speed: float | None, patience: float, as_json: bool) -> None:
+    async with open_mock(session, speed=speed, start=math.inf, timeout=patience) as door:
+        async with trio.open_nursery() as nursery:
+            urls = door.urls | await serve_rest(session, door, nursery)
+            _announce(session, urls, as_json=as_json)
+            await door.finished.wait()
+            nursery.cancel_scope.cancel()
+
+
+def _announce(session: Session, urls: dict[str, str], *, as_json: bool) -> None:
+    if as_json:
+        say_json(urls, one_line=True)
+    else:
+        width = max(map(len, urls), default=0)
+        say(f"serving {session.folder}; Ctrl-C ends it")
+        say(*(f"  {origin:<{width}}  is  {url}" for origin, url in urls.items()))
+    finish()  # whoever starts this reads the addresses before anything else happens

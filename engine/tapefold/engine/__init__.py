@@ -1,0 +1,13 @@
+"""The engine: a kernel at work in somebody's trio program.
+
+engine.py     what an embedder holds
+played.py     a tape as its source
+mocked.py     the fake exchange of a session as its source
+connected.py  real exchanges as its source
+opening.py    `open_engine`
+"""
+
+from tapefold.engine.engine import Engine
+from tapefold.engine.opening import Live, open_engine
+
+__all__ = ["Engine", "Live", "open_engine"]

@@ -1,0 +1,217 @@
+"""`open_engine`: an engine around a tape, a fake exchange, or real ones."""
+
+import os
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+import trio
+from msgspec import Struct
+
+from tapefold.adapter import Frame, load_adapter
+from tapefold.engine.engine import Engine, Source, lone
+from tapefold.engine.played import Played, Saver
+from tapefold.errors import LogError, Refused
+from tapefold.history import Cache
+from tapefold.kernel import Run
+from tapefold.log import Log, open_log
+from tapefold.session import Meta, Session
+
+if (
+    TYPE_CHECKING
+):  # what speaks HTTP takes a tenth of a second to import, and a replay needs none of it
+    from tapefold.record import Recorder
+    from tapefold.wire import Endpoints, Outside
+
+Mode: TypeAlias = Literal["replay", "mock", "virtual"]
+MOCK: Final = "MOCK_API_ENABLED"
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+
+
+class Live(Struct, frozen=True):
+    """Real exchanges as an engine's source."""
+
+    exchanges: tuple[str, ...]
+    endpoints: "Mapping[str, Endpoints]" = {}
+    """By exchange: other addresses than its own."""
+    run_id: str = ""
+    seed: int | None = None
+    """Of the jitter; without one it is drawn. A recording keeps it."""
+    secrets: Mapping[str, str] = {}
+    """By name: what must never be in a recording, whatever the traffic says."""
+    notice: Callable[[Frame], None] | None = None
+    """Told of every opening, close and failed request, with the wire's own words for why."""
+    outside: "Outside | None" = None
+    """Instead of the real world: connections, transport and clock of a test."""
+
+
+def mocking() -> bool:
+    """Whether `MOCK_API_ENABLED` is set: to anything but nothing, `0`, `false` and `no`."""
+    return os.environ.get(MOCK, "").lower() not in ("", "0", "false", "no")
+
+
+@asynccontextmanager
+async def open_engine(
+    source: Session | Path | str | Live,
+    *,
+    mode: Mode | None = None,
+    log: Path | str | None = None,
+    speed: float | None = None,
+    record: Path | str | None = None,
+) -> AsyncGenerator[Engine]:
+    """An engine at work while the block runs.
+
+    A session is played from when it is first waited for or followed: by the replay door, or with
+    *mode* `mock` by a fake exchange over loopback sockets (also without it where `MOCK_API_ENABLED`
+    is true), or `virtual` over streams in memory. *speed* 1 is as recorded, 10 ten times that;
+    without one it goes as fast as it can. `Live(("binance",))` connects to exchanges, and does what
+    the block commands.
+
+    The log is in memory, or in a new file *log*, which is kept. *record*, live and in mock mode, is a
+    new folder, which becomes a session of this run; where the block raises it stays unsealed. Raises
+    `SessionError`, `LogError`, `LogLocked`, `Refused`; on leaving, what stood in the way (`Mismatch`,
+    ...), if the block did not hear of it. What the block raises comes out as it is.
+    """
+    if speed is not None and not speed > 0:
+        raise ValueError(f"a speed is a number above 0, not {speed}")
+    if not isinstance(source, Live | Session):
+        source = Session(source)
+    path = Path(log) if log is not None else None
+    with _new_log(path) as opened:
+        if isinstance(source, Live):
+            made, recorder = _connected(source, opened, record)
+        else:
+            made, recorder = _played(source, mode, opened, path, speed, record)
+        engine = Engine(made, opened)
+        with _recorded(engine, recorder):
+            async with _working(engine):
+                yield engine
+    if path is not None:
+        Cache(path).save(engine.views, opened.digest())
+    if engine.failure and not engine.told:
+        raise engine.failure
+
+
+@contextmanager
+def _new_log(path: Path | None) -> Generator[Log]:
+    with open_log(path) as opened:
+        if opened.head:
+            raise LogError(f"{path} is a log already: an engine begins a new one")
+        yield opened
+
+
+@contextmanager
+def _recorded(engine: Engine, recorder: "Recorder | None") -> Generator[None]:
+    """Seal what was recorded; where the block raises it stays as it is, readable. Raises as `seal`."""
+    engine.recorder = recorder
+    if recorder is None:
+        yield
+        return
+    try:
+        yield
+        rows = engine.views.instruments.rows.values()
+        recorder.meta.instruments = [row.symbol for row in rows]
+        recorder.seal(engine.log.digest())
+    finally:
+        recorder.close()
+
+
+@asynccontextmanager
+async def _working(engine: Engine) -> AsyncGenerator[None]:
+    """Beside the block the engine runs. A lone error comes out as itself, and not as a group."""
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(engine.run)
+            yield
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        error = lone(group)
+        if error is group or isinstance(error, trio.Cancelled):
+            raise
+        raise error from error.__cause__
+
+
+def _played(
+    session: Session,
+    mode: Mode | None,
+    log: Log,
+    path: Path | None,
+    speed: float | None,
+    record: Path | str | None,
+) -> tuple[Source, "Recorder | None"]:
+    """A session as a source. Raises `SessionError`, `Refused`."""
+    mode = mode or ("mock" if mocking() else "replay")
+    if mode == "replay":
+        if record is not None:
+            raise Refused("a replay is of a recording already: record in mock mode, or live")
+        return Played(session, log, Saver(log, path), speed), None
+    from tapefold.engine.mocked import Mocked
+
+    recorder = None
+    if record is not None:
+        old = session.meta
+        meta = Meta(
+            exchanges=old.exchanges,
+            instruments=old.instruments,
+            source=old.source,
+            started_ns=old.started_ns,
+            run_id=old.run_id,
+            seed=old.seed,
+            versions=old.versions,
+        )
+        recorder = _recorder(Path(record), meta, {})
+    return Mocked(session, log, speed, tee=recorder, virtual=mode == "virtual"), recorder
+
+
+def _connected(
+    source: Live, log: Log, record: Path | str | None
+) -> tuple[Source, "Recorder | None"]:
+    """Real exchanges as a source. Raises `AdapterError`, `Refused`, `BadInput`."""
+    from tapefold.engine.connected import Connected
+    from tapefold.wire import live
+
+    for exchange in source.exchanges:
+        _check_reach(source, exchange)
+    seed = SystemRandom().getrandbits(32) if source.seed is None else source.seed
+    versions = {"tapefold": version("tapefold")}
+    outside = source.outside or live()
+    started = outside.clock.now()
+    run = Run(source.run_id or f"live-{started}", seed, versions)
+    recorder = None
+    if record is not None:
+        meta = Meta(
+            exchanges=[*source.exchanges],
+            source="live",
+            started_ns=started,
+            run_id=run.run_id,
+            seed=seed,
+            versions=versions,
+        )
+        recorder = _recorder(Path(record), meta, source.secrets)
+    return Connected(source, log, outside, run, recorder), recorder
+
+
+def _check_reach(source: Live, exchange: str) -> None:
+    """`MOCK_API_ENABLED` can only make things safer. Raises `Refused`."""
+    endpoints = source.endpoints.get(exchange)
+    places = [urlsplit(place).hostname for place in endpoints or ("", "")]
+    if mocking() and not source.outside and not all(place in _LOOPBACK for place in places):
+        raise Refused(
+            f"{MOCK} is set, so nothing may leave this machine: give a session to play, or "
+            f"loopback addresses for {exchange}, or unset it"
+        )
+
+
+def _recorder(folder: Path, meta: Meta, secrets: Mapping[str, str]) -> "Recorder":
+    from tapefold.guard import Guard
+    from tapefold.record import Recorder
+
+    guards = {
+        exchange: Guard(load_adapter(exchange).description.taping, secrets)
+        for exchange in meta.exchanges
+    }
+    return Recorder(folder, meta, guards)

@@ -1,0 +1,96 @@
+"""A tape as a source: the replay door, at a pace."""
+
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from tapefold.adapter import Command
+from tapefold.engine.engine import Engine
+from tapefold.errors import Refused
+from tapefold.history import SAVE_EVERY, Cache
+from tapefold.log import Log
+from tapefold.replay import Replay
+from tapefold.session import Session
+from tapefold.units import SECOND, Nanos
+from tapefold.views import Views
+
+CHUNK: Final = 256
+"""Lines that are played between two turns of everybody else, where nobody waits for a moment."""
+FLUSH_AFTER: Final = 0.25
+"""Seconds that an event may wait before it is handed over to be written."""
+
+
+class Saver:
+    """Saves views now and then beside a log file, so that its past is soon at hand."""
+
+    def __init__(self, log: Log, path: Path | None) -> None:
+        self._log, self._cache = log, Cache(path) if path else None
+        self._saved = 0
+
+    def save(self, views: Views) -> None:
+        """Save, if it is time."""
+        if self._cache and self._log.head // SAVE_EVERY > self._saved:
+            self._saved = self._log.head // SAVE_EVERY
+            self._cache.save(views, self._log.digest())
+
+
+class Played:
+    """A session, played when somebody waits for it."""
+
+    def __init__(self, session: Session, log: Log, saver: Saver, speed: float | None) -> None:
+        self._replay, self._log, self._saver, self._speed = Replay(session, log), log, saver, speed
+        self.kernel = self._replay.kernel
+
+    @property
+    def frames(self) -> int:
+        """Received so far."""
+        return self._replay.frames
+
+    @property
+    def time(self) -> Nanos:
+        """Of the latest line."""
+        return self._replay.time
+
+    def command(self, command: Command) -> None:
+        """Nobody commands a recording."""
+        raise Refused(
+            "a replay takes its commands from the tape: open the engine live to give some"
+        )
+
+    async def run(self, engine: Engine, ready: trio.TaskStatus[None]) -> None:
+        """Play it to its end. Raises as `Replay.play` does."""
+        ready.started()
+        await engine.wanted.wait()
+        began, flushed = trio.current_time(), trio.current_time()
+        while await self._paced(began) and self._play(engine):
+            # Twice: in the first turn it is open who goes first, in the second all have gone.
+            await trio.lowlevel.checkpoint()
+            await trio.lowlevel.checkpoint()
+            if self._log.crowded:
+                self._log.flush()
+                await trio.to_thread.run_sync(self._log.wait)
+            if trio.current_time() - flushed > FLUSH_AFTER:
+                self._log.flush()
+                flushed = trio.current_time()
+            self._saver.save(self.kernel.views)
+
+    def _play(self, engine: Engine) -> bool:
+        """A step where somebody waits for a moment, many where nobody does."""
+        one_by_one = engine.waited_for or self._speed is not None
+        more = self._replay.play(1 if one_by_one else CHUNK)
+        engine.stepped()
+        return more
+
+    async def _paced(self, began: float) -> bool:
+        """Sleep until the next line's time has come."""
+        if self._speed is None:
+            return True
+        due = self._replay.peek()
+        if due is not None:
+            since = (due - self._replay.session.meta.started_ns) / SECOND
+            until = began + since / self._speed
+            if until - trio.current_time() > FLUSH_AFTER:
+                self._log.flush()
+            await trio.sleep_until(until)
+        return True

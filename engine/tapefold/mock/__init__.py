@@ -1,0 +1,35 @@
+"""The mock room: a recorded session as an exchange, over loopback sockets or memory streams.
+
+timeline.py   a tape, loaded and looked at once
+match.py      requests and frames as fields; ids that are bound
+lanes.py      the connections, and how far each is played
+score.py      what is done of the tape, and what may come next
+free.py       polls and heartbeats
+part.py       what the client does, found on the tape
+failures.py   what a mismatch says
+clock.py      the clock of a tape
+conductor.py  when the next line goes
+peer.py       one WebSocket of the server's side
+server.py     the exchange, speaking
+transport.py  HTTP out of the cassette
+door.py       opening and judging a play
+stub*.py      a scripted exchange, without any tape
+"""
+
+from tapefold.mock.conductor import Tempo
+from tapefold.mock.door import Door, open_mock
+from tapefold.mock.part import Said
+from tapefold.mock.timeline import Answer, Timeline, load
+from tapefold.mock.transport import CassetteTransport, load_answers
+
+__all__ = [
+    "Answer",
+    "CassetteTransport",
+    "Door",
+    "Said",
+    "Tempo",
+    "Timeline",
+    "load",
+    "load_answers",
+    "open_mock",
+]

@@ -1,0 +1,243 @@
+"""Is what a client asks what the tape says was asked? Both sides as fields, by path, and compared.
+
+A field's value is JSON text: a number as it was written, a word in quotes. What signing adds is left
+out: fields that the adapter declares volatile, and headers that no recorded request has. Ids that the
+client makes need not be the recorded ones: a match binds recorded id to actual id, one to one, and all
+that the exchange says from then on has the actual one.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final, TypeAlias, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from tapefold.adapter import Taping
+
+Fields: TypeAlias = Mapping[str, str]
+"""Where a value stands, and the value."""
+Scoped: TypeAlias = tuple[str, str]
+"""An id and where it counts: everywhere (""), or in one lane."""
+
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_QUOTED = re.compile(r'(?<=")[^"\\]+(?=")')
+_HEADER: Final = "header."
+
+
+def request_fields(
+    method: str, url: str, headers: Mapping[str, str], body: str, taping: Taping
+) -> dict[str, str]:
+    """A request as fields: method, host, path, query, declared headers, and its body."""
+    parts = urlsplit(url)
+    fields = {"method": method, "host": parts.netloc, "path": parts.path or "/"}
+    rows = [("query", key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True)]
+    if body and body[0] not in "{[" and "=" in body and "\n" not in body:
+        rows += [("body", key, value) for key, value in parse_qsl(body, keep_blank_values=True)]
+    elif body:
+        fields |= frame_fields(body, taping, "body")
+    for name, value in sorted(headers.items()):
+        if name.lower() in taping.headers_sent:
+            rows.append(("header", name.lower(), value))
+    for where, key, value in rows:
+        if key not in taping.volatile:
+            fields[_unused(fields, f"{where}.{key}")] = _encode(value).decode()
+    return fields
+
+
+def frame_fields(data: str | bytes, taping: Taping, root: str = "") -> dict[str, str]:
+    """A frame, or a body, as fields: JSON by path, all else whole."""
+    if isinstance(data, bytes):
+        return {root or "bytes": data.hex(" ")}
+    if data[:1] in ("{", "["):
+        try:
+            leaves = dict(_leaves(_decode(data), root))
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors too
+            pass
+        else:
+            return {path: value for path, value in leaves.items() if _in(path, taping.volatile)}
+    return {root or "text": _encode(data).decode()}
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, inner in cast("dict[str, Any]", value).items():
+            yield from _leaves(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and value:
+        for number, inner in enumerate(cast("Sequence[Any]", value)):
+            yield from _leaves(inner, f"{path}[{number}]")
+    else:
+        yield path or "all", _encode(value).decode()
+
+
+def _in(path: str, volatile: frozenset[str]) -> bool:
+    return name_of(path) not in volatile
+
+
+def _unused(fields: Fields, key: str) -> str:
+    """A parameter may come twice: `query.symbol`, `query.symbol#2`."""
+    number, unused = 1, key
+    while unused in fields:
+        number += 1
+        unused = f"{key}#{number}"
+    return unused
+
+
+def name_of(path: str) -> str:
+    """The name under which a field is declared: `id` of `body.params[0].id`."""
+    return path.rpartition(".")[2].partition("#")[0]
+
+
+class Ids:
+    """Which id of the tape's is which of this client's."""
+
+    def __init__(self) -> None:
+        self._bound: dict[Scoped, str] = {}
+        self._taken: set[Scoped] = set()
+        self._moved: dict[str, str] = {}
+        self._counted: dict[str, dict[str, str]] = {}
+        self._names: set[str] = set()
+
+    def unify(
+        self, asked: Fields, recorded: Fields, taping: Taping, lane: str, *, exact: bool
+    ) -> dict[Scoped, str] | None:
+        """What a match of the two would bind; None where they differ. *exact*: ids, too, are equal."""
+        new: dict[Scoped, str] = {}
+        if any(key not in recorded and not key.startswith(_HEADER) for key in asked):
+            return None
+        for key, want in recorded.items():
+            got, name = asked.get(key), name_of(key)
+            if got is None:
+                return None
+            if name not in taping.minted and name not in taping.counted:
+                if got != want:
+                    return None
+                continue
+            scope = lane if name in taping.counted else ""
+            if not self._fits((scope, _bare(want)), _bare(got), new, exact=exact):
+                return None
+            new[scope, _bare(want)] = _bare(got)
+        return new
+
+    def _fits(self, want: Scoped, got: str, new: dict[Scoped, str], *, exact: bool) -> bool:
+        have = self._bound.get(want, new.get(want))
+        if have is not None:
+            return have == got
+        if exact:
+            return got == want[1]
+        return (want[0], got) not in self._taken
+
+    def bind(self, new: Mapping[Scoped, str], taping: Taping) -> None:
+        """A match was made."""
+        self._names |= taping.counted
+        for (scope, recorded), actual in new.items():
+            self._bound[scope, recorded] = actual
+            self._taken.add((scope, actual))
+            if recorded != actual:
+                ours = self._counted.setdefault(scope, {}) if scope else self._moved
+                ours[recorded] = actual
+
+    def rewrite(self, text: str, lane: str) -> str:
+        """What the exchange said, with this client's ids in it."""
+        if self._moved:
+            moved = self._moved
+            text = _QUOTED.sub(lambda found: moved.get(found[0], found[0]), text)
+        if ours := self._counted.get(lane):
+            names = "|".join(map(re.escape, sorted(self._names)))
+            pattern = rf'("(?:{names})"\s*:\s*"?)([^"\s,}}\]]+)'
+            text = re.sub(pattern, lambda found: found[1] + ours.get(found[2], found[2]), text)
+        return text
+
+    def rewrites(self, lane: str) -> bool:
+        """Whether anything that is said in *lane* has to be looked at."""
+        return bool(self._moved) or lane in self._counted
+
+    def named_in(self, text: str) -> bool:
+        """Whether a recorded frame names an id that this client has used."""
+        return any(
+            (scope, found) in self._bound for scope in ("",) for found in _QUOTED.findall(text)
+        )
+
+    def actual(self, recorded: str, lane: str) -> str | None:
+        """What an id of the tape's is called by this client, as JSON text; None: not known yet."""
+        for scope in ("", lane):
+            if (found := self._bound.get((scope, _bare(recorded)))) is not None:
+                return recorded.replace(_bare(recorded), found)
+        return None
+
+
+def _bare(value: str) -> str:
+    return value[1:-1] if value[:1] == '"' else value
+
+
+class Unplayed:
+    """What the client has yet to do, found by content."""
+
+    def __init__(self) -> None:
+        self._same: dict[object, deque[int]] = {}
+        self._like: dict[object, deque[int]] = {}
+
+    def add(self, scope: str, fields: Fields, taping: Taping, line: int) -> None:
+        """The tape says that this is asked in *line*."""
+        for where, key in self._keys(scope, fields, taping):
+            where.setdefault(key, deque()).append(line)
+
+    def find(
+        self, scope: str, fields: Fields, taping: Taping, done: bytearray
+    ) -> Iterator[tuple[int, bool]]:
+        """Lines that may be it, the likeliest first, and whether ids too have to be equal."""
+        for exact, (where, key) in enumerate(reversed([*self._keys(scope, fields, taping)])):
+            lines = where.get(key)
+            while lines and done[lines[0]]:
+                lines.popleft()
+            for line in lines or ():
+                if not done[line]:
+                    yield line, not exact
+
+    def _keys(
+        self, scope: str, fields: Fields, taping: Taping
+    ) -> Iterator[tuple[dict[object, deque[int]], object]]:
+        said = [item for item in fields.items() if not item[0].startswith(_HEADER)]
+        ids = taping.minted | taping.counted
+        yield (
+            self._like,
+            (
+                scope,
+                frozenset((key, "" if name_of(key) in ids else value) for key, value in said),
+            ),
+        )
+        yield self._same, (scope, frozenset(said))
+
+
+def distance(asked: Fields, recorded: Fields) -> int:
+    """How many fields differ; another method or path counts as many."""
+    far = [asked.get(key) != recorded.get(key) for key in ("method", "path")]
+    return sum(asked.get(key) != recorded.get(key) for key in {*asked, *recorded}) + 50 * any(far)
+
+
+def differences(
+    asked: Fields, recorded: Fields, taping: Taping, ids: Ids, lane: str = ""
+) -> list[str]:
+    """A line for each field: `≠` differs, `+` was only asked, `-` was only recorded."""
+    rows: list[str] = []
+    for key in [*recorded, *(key for key in asked if key not in recorded)]:
+        ours, theirs = asked.get(key), recorded.get(key)
+        name = name_of(key)
+        if theirs is not None and name in taping.minted | taping.counted:
+            theirs = ids.actual(theirs, lane) or ours or theirs
+        if theirs is None:
+            if not key.startswith(_HEADER):
+                rows.append(f"+ {key}: {short(ours or '')}")
+        elif ours is None:
+            rows.append(f"- {key}: {short(theirs)}")
+        elif ours != theirs:
+            rows.append(f"≠ {key}: asked {short(ours)}, recorded {short(theirs)}")
+    return rows
+
+
+def short(text: str, most: int = 90) -> str:
+    """A text that may be long, for a message."""
+    return text if len(text) <= most else f"{text[: most - 25]}…{text[-20:]}"

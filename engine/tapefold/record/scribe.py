@@ -1,0 +1,172 @@
+"""One moment after the other: masked, checked, encoded, and written.
+
+A line is checked as it would lie on the disk, and only then written; of one that is refused nothing is.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from msgspec.structs import replace
+
+from tapefold.adapter import Close, Command, Frame, Open, Outgoing, Request, Send, Taping
+from tapefold.errors import Refused
+from tapefold.record.masking import Guard, mask_command, mask_frame, mask_headers, mask_out
+from tapefold.session import LiveWriter
+from tapefold.session.cassette import NAME as HTTP
+from tapefold.session.cassette import interaction
+from tapefold.session.files import open_plain
+from tapefold.session.tape import ENGINE, heard, read_line, said, to_line, told
+from tapefold.units import Nanos
+
+Moment: TypeAlias = tuple[Nanos, Command | Outgoing | Frame, Mapping[str, str]]
+"""When something happened, what, and the headers of a response."""
+LOOK: Final = 1 << 18
+"""Bytes that are looked at together at the end."""
+OVERLAP: Final = 1 << 12
+"""Bytes that are looked at twice, so that nothing hides where two looks meet."""
+
+
+class Scribe:
+    """Writes a session's moments in their order."""
+
+    def __init__(
+        self,
+        files: LiveWriter,
+        guards: Mapping[str, Guard],
+        tapings: Mapping[str, Taping],
+        *,
+        private: bool,
+    ) -> None:
+        self.files = files
+        self._guards, self._tapings, self._private = guards, tapings, private
+        self._last = self._started = files.meta.started_ns
+        self._waiting: set[tuple[str, int]] = set()
+        """Lanes dialled and not up, with number 0, and requests not answered."""
+
+    def write(self, moment: Moment) -> None:
+        """Write it down. Raises `Refused`, `OSError`, and whatever a fault of ours raises."""
+        time, what, headers = moment
+        match what:
+            case Frame():
+                self._frame(what, headers)
+            case Open() | Send() | Close() | Request():
+                self._note(what)
+                # A clock is read for a frame when it comes, and for a timer's asks when they are made:
+                # of two that came together the frame's time may be the earlier one.
+                self._line(max(time, self._last), *said(mask_out(self._guard(what.lane), what)))
+            case _:
+                for guard in self._guards.values():
+                    what = mask_command(guard, what)
+                self._line(time, ENGINE, "command", told(what))
+
+    def close(self, *, cut: bool) -> None:
+        """Leave the session on the disk, not sealed. *cut*: what was asked last may not be on it."""
+        meta = self.files.meta
+        meta.masked = sorted({name for guard in self._guards.values() for name in guard.masked})
+        meta.cut = cut or bool(self._waiting)
+        self.files.close()
+
+    def look(self) -> None:
+        """Check what really lies there. Raises `Refused`, and `OSError`."""
+        for path in sorted(self.files.folder.iterdir()):
+            for text in _parts(path):
+                self._check(text, path.name)
+
+    def _frame(self, frame: Frame, headers: Mapping[str, str]) -> None:
+        self._note(frame)
+        masked = mask_frame(self._guard(frame.lane), frame)
+        private = self._private and frame.lane.endswith("/http")
+        if frame.kind == "response":
+            self._interaction(masked, headers, private=private)
+        lane, kind, data, coding = heard(masked)
+        if coding:
+            self._check(masked.data, f"{lane} {kind}", lane)
+        self._line(frame.time, lane, kind, data, coding, private=private)
+
+    def _interaction(self, frame: Frame, headers: Mapping[str, str], *, private: bool) -> None:
+        """The whole of a response, before its line; *frame* is masked, its request not yet."""
+        assert frame.request is not None
+        guard, taping = self._guard(frame.lane), self._tapings[_exchange(frame.lane)]
+        request = replace(frame.request, headers=_kept(frame.request.headers, taping.headers_sent))
+        kept = mask_headers(guard, _kept(headers, taping.headers_kept))
+        item = interaction(replace(frame, request=_masked(guard, request)), kept)
+        where = f"{HTTP}, request {request.n}"
+        self._check(item.decode(), where, frame.lane, private=private)
+        # YAML escapes some characters: a body is looked at as it came, too.
+        self._check(_text(frame.data), f"{where}, body", frame.lane, private=private)
+        self.files.interaction(item)
+
+    def _line(
+        self,
+        time: Nanos,
+        lane: str,
+        kind: str,
+        data: bytes,
+        coding: str = "",
+        *,
+        private: bool = False,
+    ) -> None:
+        line = to_line(time - self._started, lane, kind, data, coding)
+        back = read_line(line)  # that a frame comes back from its data, `embed` has seen to
+        if (back.lane, back.kind, bytes(back.data)) != (lane, kind, data) or time < self._last:
+            raise Refused(f"{lane} {kind}: a line that cannot be read again, a fault of tapefold's")
+        self._check(line.decode(errors="replace"), f"{lane} {kind}", lane, private=private)
+        self.files.line(line, frame=kind == "recv")
+        self._last = time
+
+    def _check(
+        self, data: str | bytes, where: str, lane: str = "", *, private: bool = False
+    ) -> None:
+        """Ask every guard: one exchange's secret is none of another's business either."""
+        mine = _exchange(lane)
+        for exchange, guard in self._guards.items():
+            guard.check(data, where, private=private and exchange == mine)
+
+    def _guard(self, lane: str) -> Guard:
+        return self._guards[_exchange(lane)]
+
+    def _note(self, what: Outgoing | Frame) -> None:
+        """Keep the account of what waits for an answer."""
+        match what:
+            case Open():
+                self._waiting.add((what.lane, 0))
+            case Request():
+                self._waiting.add((what.lane, what.n))
+            case Frame(kind="opened" | "close") | Close():
+                self._waiting.discard((what.lane, 0))
+            case Frame(request=Request() as request):
+                self._waiting.discard((what.lane, request.n))
+            case _:
+                pass
+
+
+def _exchange(lane: str) -> str:
+    return lane.partition("/")[0]
+
+
+def _kept(headers: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
+    """Those on the list, by their names in lower case."""
+    return {name.lower(): value for name, value in headers.items() if name.lower() in names}
+
+
+def _masked(guard: Guard, request: Request) -> Request:
+    masked = mask_out(guard, request)
+    assert isinstance(masked, Request)
+    return masked
+
+
+def _text(data: bytes) -> str | bytes:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def _parts(path: Path) -> Iterator[str]:
+    """A file in pieces that overlap."""
+    last = b""
+    with open_plain(path) as file:
+        while data := file.read(LOOK):
+            yield (last + data).decode(errors="replace")
+            last = data[-OVERLAP:]

@@ -1,0 +1,40 @@
+"""For tests, ours and others': an exchange in virtual time, and a guard against the network.
+
+virtual.py  a simulated exchange that misbehaves as it is told, over streams in memory
+network.py  whoever leaves the machine fails, by name
+"""
+
+from tapefold.testing.network import LeftTheMachine, no_network
+from tapefold.testing.virtual import (
+    Manner,
+    Side,
+    Twist,
+    VirtualExchange,
+    as_it_is,
+    breaks_off,
+    closing,
+    framed,
+    honest,
+    open_virtual,
+    refuses,
+    silent,
+    stalls,
+)
+
+__all__ = [
+    "LeftTheMachine",
+    "Manner",
+    "Side",
+    "Twist",
+    "VirtualExchange",
+    "as_it_is",
+    "breaks_off",
+    "closing",
+    "framed",
+    "honest",
+    "no_network",
+    "open_virtual",
+    "refuses",
+    "silent",
+    "stalls",
+]

@@ -1,0 +1,42 @@
+"""Other places to find an exchange at: a test network, a fake one, a proxy.
+
+A tape keeps the exchange's own addresses; only what leaves goes elsewhere.
+"""
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from tapefold.errors import BadInput
+
+
+class Endpoints(NamedTuple):
+    """Where to connect instead. Empty: where the exchange says."""
+
+    ws: str = ""
+    """`ws://host:port` or `wss://...`, with a path to put before the exchange's if it has one."""
+    rest: str = ""
+    """`http://host:port` or `https://...`, likewise."""
+
+    def ws_url(self, url: str) -> str:
+        """Where a connection to *url* goes."""
+        return _moved(url, self.ws)
+
+    def rest_url(self, url: str) -> str:
+        """Where a request for *url* goes."""
+        return _moved(url, self.rest)
+
+    def check(self) -> "Endpoints":
+        """Itself. Raises `BadInput` for what is no address."""
+        for text, schemes in ((self.ws, ("ws", "wss")), (self.rest, ("http", "https"))):
+            parts = urlsplit(text)
+            if text and (parts.scheme not in schemes or not parts.hostname):
+                raise BadInput(f"{text!r} is no address: say {schemes[0]}://HOST:PORT")
+        return self
+
+
+def _moved(url: str, place: str) -> str:
+    if not place:
+        return url
+    old, new = urlsplit(url), urlsplit(place)
+    path = new.path.rstrip("/") + old.path
+    return old._replace(scheme=new.scheme, netloc=new.netloc, path=path).geturl()
