@@ -1,7 +1,7 @@
 """What tests share: where the recordings are, and sessions made of them once a run."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -9,6 +9,14 @@ from captures import CAPTURES, RECORDINGS
 
 from tapefold.imports import import_capture
 from tapefold.session import Session
+from tapefold.testing import no_network
+
+
+@pytest.fixture(autouse=True)
+def at_home() -> Generator[None]:
+    """A test that talks to another machine fails, and says to which."""
+    with no_network():
+        yield
 
 
 @pytest.fixture(scope="session")

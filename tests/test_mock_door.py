@@ -7,7 +7,6 @@ Those about hours are told in virtual time. Clients wait for what they hear, nev
 import itertools
 import random
 import re
-import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -17,9 +16,9 @@ from typing import TypeAlias
 import httpx
 import pytest
 import trio
-import trustme
 from builders import World, delta, request, said, snapshot
 from captures import ROOT
+from certificates import certified
 from scripts import (
     API,
     START,
@@ -189,11 +188,7 @@ async def test_a_path_that_is_not_on_the_tape_is_refused_and_fails_the_door(open
 
 
 async def test_tls_is_spoken_where_the_url_says_so() -> None:
-    authority = trustme.CA()
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    client = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
-    with authority.issue_cert("stream.x.test").private_key_and_cert_chain_pem.tempfile() as path:
-        server.load_cert_chain(path)
+    server, client = certified("stream.x.test")
     rows = [
         *up("x/1"),
         ("x/1", "sent", "a"),

@@ -1,7 +1,6 @@
 """The guard against the network. No door: sockets are asked for, and refused before they are there."""
 
 import socket
-import sys
 from contextlib import AbstractContextManager
 
 import httpx
@@ -47,7 +46,8 @@ def test_this_machine_is_at_home() -> None:
         assert theirs.recv(1) == b"x"
 
 
-def test_after_it_nothing_is_guarded() -> None:
+def test_a_guard_within_a_guard_tells_the_inner_one_alone() -> None:
     with no_network():
-        pass
-    sys.audit("socket.connect", None, ("192.0.2.1", 80))
+        with named(r"192\.0\.2\.1"), no_network():
+            with pytest.raises(OSError, match="another machine"):
+                socket.create_connection(("192.0.2.1", 80), timeout=1)

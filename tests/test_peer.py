@@ -4,14 +4,13 @@ Each story is told twice, in memory and on sockets: memory has no buffers and no
 """
 
 import socket
-import ssl
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import NamedTuple, cast
 
 import pytest
 import trio
-import trustme
+from certificates import certified
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 from trio_websocket import (
     ConnectionClosed,
@@ -410,13 +409,7 @@ async def test_a_cancelled_write_leaves_no_half_frame_to_go_on_from(
 
 
 async def test_tls_ends_in_an_eof_as_well() -> None:
-    authority = trustme.CA()
-    ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    identity = authority.issue_cert("stream.binance.com")
-    with identity.private_key_and_cert_chain_pem.tempfile() as path:
-        ours.load_cert_chain(path)
-    theirs = ssl.create_default_context()
-    theirs.load_verify_locations(cadata=authority.cert_pem.bytes().decode())
+    ours, theirs = certified("stream.binance.com")
 
     @asynccontextmanager
     async def secured() -> AsyncGenerator[Two]:

@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 import pytest
 import trio
-import trustme
 from captures import ROOT
+from certificates import certified
 from trio.testing import MockClock, wait_all_tasks_blocked
 from trio_websocket import (
     ConnectionClosed,
@@ -720,11 +720,7 @@ async def test_the_journal_has_everything_in_order() -> None:
 
 
 async def test_tls_serves_both_over_one_port() -> None:
-    authority = trustme.CA()
-    ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    with authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.tempfile() as path:
-        ours.load_cert_chain(path)
-    theirs = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    ours, theirs = certified("127.0.0.1")
     async with open_stub(tls=ours) as stub:
         api, ws = stub.http(HOST), stub.ws(f"wss://{HOST}/ws")
         api.respond("GET", "/", content="secret")

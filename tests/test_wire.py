@@ -4,14 +4,18 @@ Virtual time over streams in memory: each fault is announced in the log, and eac
 they truly are. No socket, and no second passes.
 """
 
+import ssl
+from contextlib import suppress
+from functools import partial
 from threading import Event
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 import pytest
 import trio
 import trio.testing
 from builders import trade
+from certificates import certified
 from trio.testing import MockClock
 
 from tapefold import (
@@ -20,6 +24,7 @@ from tapefold import (
     ConnectionOpened,
     Declare,
     Engine,
+    Frame,
     Listing,
     Log,
     Request,
@@ -45,7 +50,7 @@ from tapefold.testing import (
     silent,
     stalls,
 )
-from tapefold.wire import Wire
+from tapefold.wire import Endpoints, Wire, live
 
 FRAME_MAX = 16 << 20
 E = TypeVar("E")
@@ -372,3 +377,51 @@ async def test_while_the_disk_is_behind_nothing_is_read_and_the_exchange_must_wa
             await trio.testing.wait_all_tasks_blocked(0.01)
         assert kernel.views.markets[0].trades == 20
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "trusts", "code"),
+    [(["127.0.0.1"], True, 1000), (["127.0.0.1"], False, 1006), (["other.example"], True, 1006)],
+)
+async def test_over_tls_it_connects_to_whom_it_trusts_and_to_nobody_else(
+    hosts: list[str], trusts: bool, code: int
+) -> None:
+    """Real sockets and trio's own clock, since TLS is of the operating system's library."""
+    server, trusting = certified(*hosts)
+    context = trusting if trusts else ssl.create_default_context()
+    frames: list[Frame] = []
+    ended = trio.Event()
+
+    def notice(frame: Frame) -> None:
+        frames.append(frame)
+        if frame.kind == "close":
+            ended.set()
+
+    async def serve(stream: trio.SSLStream[trio.SocketStream]) -> None:
+        side = Side(cast("VirtualExchange", Halted()), "binance/1", "", stream)
+        with suppress(trio.BrokenResourceError):
+            await side.handshake()
+            await stream.send_all(closing(1000))
+            await side.listen()
+
+    async with trio.open_nursery() as nursery:
+        listen = partial(trio.serve_ssl_over_tcp, serve, 0, server, host="127.0.0.1")
+        (listener,) = await nursery.start(listen)
+        port = listener.transport_listener.socket.getsockname()[1]
+        place = Endpoints(ws=f"wss://127.0.0.1:{port}", rest="http://127.0.0.1:1")
+        exchange = Live(("binance",), {"binance": place}, notice=notice, outside=live(context))
+        async with open_engine(exchange) as engine:
+            engine.command(Declare("binance", (Listing("A-B", "AB"),)))
+            engine.command(Subscribe("binance", ("AB",), ("trades",)))
+            await ended.wait()
+        nursery.cancel_scope.cancel()
+    assert [frame.kind for frame in frames] == (["opened", "close"] if code == 1000 else ["close"])
+    assert frames[-1].status == code
+    assert ("ertificate" in frames[-1].reason) == (code == 1006)
+
+
+class Halted:
+    """An exchange whose market says nothing."""
+
+    def connect(self, side: Side) -> None:
+        """Somebody is connected."""

@@ -8,22 +8,18 @@ that the exchange says from then on has the actual one.
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, Final, TypeAlias, cast
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
-import msgspec
-
 from tapefold.adapter import Taping
+from tapefold.replay.diff import decode, encode, leaves
 
 Fields: TypeAlias = Mapping[str, str]
 """Where a value stands, and the value."""
 Scoped: TypeAlias = tuple[str, str]
 """An id and where it counts: everywhere (""), or in one lane."""
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 _QUOTED = re.compile(r'(?<=")[^"\\]+(?=")')
 _HEADER: Final = "header."
 
@@ -44,7 +40,7 @@ def request_fields(
             rows.append(("header", name.lower(), value))
     for where, key, value in rows:
         if key not in taping.volatile:
-            fields[_unused(fields, f"{where}.{key}")] = _encode(value).decode()
+            fields[_unused(fields, f"{where}.{key}")] = encode(value).decode()
     return fields
 
 
@@ -54,23 +50,12 @@ def frame_fields(data: str | bytes, taping: Taping, root: str = "") -> dict[str,
         return {root or "bytes": data.hex(" ")}
     if data[:1] in ("{", "["):
         try:
-            leaves = dict(_leaves(_decode(data), root))
+            found = dict(leaves(decode(data), root))
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors too
             pass
         else:
-            return {path: value for path, value in leaves.items() if _in(path, taping.volatile)}
-    return {root or "text": _encode(data).decode()}
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        for key, inner in cast("dict[str, Any]", value).items():
-            yield from _leaves(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list) and value:
-        for number, inner in enumerate(cast("Sequence[Any]", value)):
-            yield from _leaves(inner, f"{path}[{number}]")
-    else:
-        yield path or "all", _encode(value).decode()
+            return {path: value for path, value in found.items() if _in(path, taping.volatile)}
+    return {root or "text": encode(data).decode()}
 
 
 def _in(path: str, volatile: frozenset[str]) -> bool:
