@@ -7,7 +7,7 @@ from time import perf_counter
 
 import trio
 
-from tapefold.cli.replay import Played
+from tapefold.cli.play import Played
 from tapefold.cli.tables import drawn, views_table
 from tapefold.cli.terminal import INTERVAL, Screen, on_terminal, screen
 from tapefold.engine import Engine, open_engine

@@ -4,19 +4,32 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
+from typing import NamedTuple
 
 from tapefold.cli.failures import Patience
 from tapefold.cli.terminal import INTERVAL
 from tapefold.cli.when import Until
-from tapefold.errors import Refused, TapefoldError
+from tapefold.errors import Mismatch, Refused, TapefoldError
 from tapefold.history import SAVE_EVERY, Cache
 from tapefold.log import open_log
 from tapefold.replay import Replay
-from tapefold.report import CHUNK
+from tapefold.report import CHUNK, Report
 from tapefold.units import SECOND, Nanos
+from tapefold.views import Views
 
 FLUSH_AFTER = 0.25
 """Seconds that an event may wait before it is handed over to be written."""
+
+
+class Played(NamedTuple):
+    """A session that was played through one of the doors."""
+
+    report: Report
+    views: Views
+    time: Nanos
+    """Of the last line."""
+    mismatch: Mismatch | None = None
+    """What it stopped at."""
 
 
 class Kept:

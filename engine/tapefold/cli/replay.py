@@ -4,14 +4,14 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from tapefold.cli.failures import Patience
 from tapefold.cli.options import examples, parsed
 from tapefold.cli.paths import open_session
-from tapefold.cli.play import Kept, Player
+from tapefold.cli.play import Kept, Played, Player
 from tapefold.cli.tables import draw_table, drawn, views_table
 from tapefold.cli.terminal import Screen, on_terminal, say, say_json, screen
 from tapefold.cli.when import Until, moment, parse_speed, parse_until, span
@@ -19,8 +19,6 @@ from tapefold.errors import Mismatch
 from tapefold.replay import Replay
 from tapefold.report import Report, replay_report
 from tapefold.session import Session
-from tapefold.units import Nanos
-from tapefold.views import Views
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -99,17 +97,6 @@ def command(
         raise played.mismatch
     if report.reached is False:
         raise Mismatch(not_reached(report))
-
-
-class Played(NamedTuple):
-    """A session that was played through one of the doors."""
-
-    report: Report
-    views: Views
-    time: Nanos
-    """Of the last line."""
-    mismatch: Mismatch | None = None
-    """What it stopped at."""
 
 
 def _replayed(

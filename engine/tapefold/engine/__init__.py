@@ -4,10 +4,12 @@ engine.py     what an embedder holds
 played.py     a tape as its source
 mocked.py     the fake exchange of a session as its source
 connected.py  real exchanges as its source
+live.py       what a live engine is opened with
 opening.py    `open_engine`
 """
 
 from tapefold.engine.engine import Engine
-from tapefold.engine.opening import Live, open_engine
+from tapefold.engine.live import Live
+from tapefold.engine.opening import open_engine
 
 __all__ = ["Engine", "Live", "open_engine"]

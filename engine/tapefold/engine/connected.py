@@ -6,7 +6,7 @@ import trio
 
 from tapefold.adapter import Command, load_adapter
 from tapefold.engine.engine import Engine
-from tapefold.engine.opening import Live
+from tapefold.engine.live import Live
 from tapefold.kernel import Kernel, Run
 from tapefold.log import Log
 from tapefold.units import Nanos

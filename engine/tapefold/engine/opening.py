@@ -1,19 +1,17 @@
 """`open_engine`: an engine around a tape, a fake exchange, or real ones."""
 
-import os
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import trio
-from msgspec import Struct
 
-from tapefold.adapter import Frame, load_adapter
+from tapefold.adapter import load_adapter
 from tapefold.engine.engine import Engine, Source, lone
+from tapefold.engine.live import Live, check_reach, mocking
 from tapefold.engine.played import Played, Saver
 from tapefold.errors import LogError, Refused
 from tapefold.history import Cache
@@ -25,33 +23,8 @@ if (
     TYPE_CHECKING
 ):  # what speaks HTTP takes a tenth of a second to import, and a replay needs none of it
     from tapefold.record import Recorder
-    from tapefold.wire import Endpoints, Outside
 
 Mode: TypeAlias = Literal["replay", "mock", "virtual"]
-MOCK: Final = "MOCK_API_ENABLED"
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-
-
-class Live(Struct, frozen=True):
-    """Real exchanges as an engine's source."""
-
-    exchanges: tuple[str, ...]
-    endpoints: "Mapping[str, Endpoints]" = {}
-    """By exchange: other addresses than its own."""
-    run_id: str = ""
-    seed: int | None = None
-    """Of the jitter; without one it is drawn. A recording keeps it."""
-    secrets: Mapping[str, str] = {}
-    """By name: what must never be in a recording, whatever the traffic says."""
-    notice: Callable[[Frame], None] | None = None
-    """Told of every opening, close and failed request, with the wire's own words for why."""
-    outside: "Outside | None" = None
-    """Instead of the real world: connections, transport and clock of a test."""
-
-
-def mocking() -> bool:
-    """Whether `MOCK_API_ENABLED` is set: to anything but nothing, `0`, `false` and `no`."""
-    return os.environ.get(MOCK, "").lower() not in ("", "0", "false", "no")
 
 
 @asynccontextmanager
@@ -175,7 +148,7 @@ def _connected(
     from tapefold.wire import live
 
     for exchange in source.exchanges:
-        _check_reach(source, exchange)
+        check_reach(source, exchange)
     seed = SystemRandom().getrandbits(32) if source.seed is None else source.seed
     versions = {"tapefold": version("tapefold")}
     outside = source.outside or live()
@@ -193,17 +166,6 @@ def _connected(
         )
         recorder = _recorder(Path(record), meta, source.secrets)
     return Connected(source, log, outside, run, recorder), recorder
-
-
-def _check_reach(source: Live, exchange: str) -> None:
-    """`MOCK_API_ENABLED` can only make things safer. Raises `Refused`."""
-    endpoints = source.endpoints.get(exchange)
-    places = [urlsplit(place).hostname for place in endpoints or ("", "")]
-    if mocking() and not source.outside and not all(place in _LOOPBACK for place in places):
-        raise Refused(
-            f"{MOCK} is set, so nothing may leave this machine: give a session to play, or "
-            f"loopback addresses for {exchange}, or unset it"
-        )
 
 
 def _recorder(folder: Path, meta: Meta, secrets: Mapping[str, str]) -> "Recorder":
