@@ -35,6 +35,7 @@ from tapefold.testing import (
     Side,
     breaks_off,
     closing,
+    framed,
     open_virtual,
     refuses,
     silent,
@@ -82,6 +83,31 @@ async def test_a_live_run_and_its_recording_agree(
     session = same(engine, folder)
     assert session.meta.source == "live"
     assert session.meta.instruments == ["BTC-USDT", "ETH-USDT"]
+
+
+async def test_binary_frames_stay_binary(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Also one that could be text: recorded, replayed, played over a wire and recorded again."""
+    text = b'{"stream":"btcusdt@trade","data":{}}'
+
+    async def odd(side: Side) -> None:
+        await side.handshake()
+        await side.stream.send_all(
+            framed(b"\x01\xff\x00", 0x82) + framed(text, 0x82) + framed(text)
+        )
+        await side.listen()
+
+    folder = tmp_path / "made"
+    async with open_virtual(plan=[odd]) as exchange:
+        async with open_engine(exchange.live(), record=folder) as engine:
+            engine.subscribe("binance", *exchange.symbols)
+            await engine.until(lambda views: views.anomalies.count == 3)
+    session = same(engine, folder)
+    frames = [line for line in session.lines() if line.kind == "recv"]
+    assert [line.coding for line in frames] == ["base64", "base64", ""]
+    again = tmp_path / "again"
+    async with open_engine(session, mode="virtual", record=again) as engine:
+        await engine.ended()
+    assert [*same(engine, again).lines()] == [*session.lines()]
 
 
 async def test_a_silence_is_in_the_recording(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -44,8 +44,8 @@ def command(path: Path, speed: float | None, patience: float, as_json: bool) -> 
     """Serve a SESSION on this machine to any client, and print where.
 
     Each address of the exchange has one of 127.0.0.1 in its place. What the exchange says comes in the
-    order of the tape, each line after what caused it. It ends with the tape; a client that does what
-    is not on the tape ends it early, with what differs.
+    order of the tape, each line after what caused it. It ends with the tape, once the client has hung
+    up; a client that does what is not on the tape ends it early, with what differs.
     """
     session = open_session(path)
     trio.run(_serve, session, speed, patience, as_json)
@@ -59,6 +59,8 @@ async def _serve(session: Session, speed: float | None, patience: float, as_json
             urls = door.urls | await serve_rest(session, door, nursery)
             _announce(session, urls, as_json=as_json)
             await door.finished.wait()
+            with trio.move_on_after(patience):  # whoever is still reading may hang up first
+                await door.left()
             nursery.cancel_scope.cancel()
 
 

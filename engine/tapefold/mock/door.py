@@ -33,8 +33,9 @@ Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 class Door:
     """A fake exchange that plays a session. `open_mock` opens one."""
 
-    def __init__(self, part: Part, conductor: Conductor, outside: Outside) -> None:
-        self._part, self._score, self._conductor = part, part.score, conductor
+    def __init__(self, server: Server, conductor: Conductor, outside: Outside) -> None:
+        self._part, self._score = server.part, server.part.score
+        self._server, self._conductor = server, conductor
         self.outside = outside
         """For a wire: dialler, transport, clock."""
         self.urls: dict[str, str] = {}
@@ -66,6 +67,10 @@ class Door:
     def sent(self) -> list[Said]:
         """All that the client did, in order."""
         return self._part.sent
+
+    async def left(self) -> None:
+        """Come back when nobody is connected."""
+        await self._server.alone.wait()
 
     def commands(self) -> AsyncGenerator[tuple[Nanos, Command]]:
         """The commands of the tape, each when its moment has come; ends with the tape.
@@ -114,7 +119,7 @@ async def open_mock(  # noqa: PLR0913 - each is a word of its own, and all have 
     conductor = Conductor(part.score, clock, tempo, server.settle)
     async with trio.open_nursery() as nursery:
         dial, urls = await _listen(server, nursery, tls)
-        door = Door(part, conductor, Outside(dial, CassetteTransport(part, clock), clock))
+        door = Door(server, conductor, Outside(dial, CassetteTransport(part, clock), clock))
         door.urls = urls
         nursery.start_soon(conductor.conduct)
         try:

@@ -30,6 +30,10 @@ class Server:
         self.patience, self._barrier = tempo.patience, tempo.barrier
         self.busy: set[Connection] = set()
         """Connections that were told something which nobody has taken in yet, for all we know."""
+        self._clients = 0
+        self.alone = trio.Event()
+        """Set while nobody is connected."""
+        self.alone.set()
 
     async def settle(self, idle: bool) -> None:
         """Come back when all that was said is taken in; *idle*: and nobody in this program is at work.
@@ -54,6 +58,18 @@ class Server:
         self, stream: trio.abc.Stream, origin: str, dialled: Callable[[], str] = str
     ) -> None:
         """One client, to its end. *dialled* gives the lane as which it dialled, if it said so."""
+        self._clients += 1
+        self.alone = trio.Event()
+        try:
+            await self._serve(stream, origin, dialled)
+        finally:
+            self._clients -= 1
+            if not self._clients:
+                self.alone.set()
+
+    async def _serve(
+        self, stream: trio.abc.Stream, origin: str, dialled: Callable[[], str]
+    ) -> None:
         async with trio.open_nursery() as nursery:
             connection = Connection(self, origin, dialled)
             peer = await accept(nursery, stream, connection.decide)
