@@ -133,7 +133,7 @@ async def _record(
                 with trio.move_on_after(float("inf") if seconds is None else seconds):
                     await _until_stopped(signals, watched)
                 nursery.cancel_scope.cancel()
-        watched.end()
+            watched.end()
 
 
 async def _until_stopped(signals: Any, watched: Watched) -> None:

@@ -107,7 +107,7 @@ class Watched:
             while True:
                 await trio.sleep(INTERVAL)
                 self.seconds = trio.current_time() - self._began
-                if engine.recorder and engine.recorder.failure:
+                if engine.failure or (engine.recorder and engine.recorder.failure):
                     self.stopped.set()
                 if shown.due():
                     shown.show(self._picture(engine))
@@ -116,8 +116,11 @@ class Watched:
                     self._tell(self._line(engine))
 
     def end(self) -> None:
-        """It is over."""
-        self.seconds = self.seconds or trio.current_time() - self._began
+        """It is over. Sealing takes as long as a replay, and people should know."""
+        self.seconds = trio.current_time() - self._began
+        assert self.engine is not None and self.engine.recorder is not None
+        if not (self.engine.failure or self.engine.recorder.failure):
+            self._tell("ended: replaying it once, to seal it")
 
     def check(self, folder: Path) -> None:
         """Was it worth it? Raises what ended it early, or `Refused` where nothing was heard."""
