@@ -35,6 +35,8 @@ ROOMS = [
     "imports",
     "wire",
     "record",
+    "peer",
+    "stub",
     "mock",
     "engine",
     "sim",

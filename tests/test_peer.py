@@ -19,9 +19,9 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
-from tapefold.mock import peer as module
-from tapefold.mock import peer_stream
-from tapefold.mock.peer import Handshake, Peer, PeerClosed, Refusal, accept
+from tapefold.peer import Handshake, Peer, PeerClosed, Refusal, accept
+from tapefold.peer import stream as peer_stream
+from tapefold.peer import websocket as module
 
 UPGRADE = (
     b"GET /ws/btcusdt?x=1 HTTP/1.1\r\nHost: stream.binance.com:9443\r\nUpgrade: websocket\r\n"

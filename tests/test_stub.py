@@ -30,8 +30,7 @@ from trio_websocket import (
 
 from tapefold.errors import Mismatch
 from tapefold.errors import Refused as Forbidden
-from tapefold.mock import stub_server
-from tapefold.mock.stub import (
+from tapefold.stub import (
     Answered,
     Api,
     Asked,
@@ -47,6 +46,7 @@ from tapefold.mock.stub import (
     open_stub,
     said,
 )
+from tapefold.stub import server as stub_server
 
 HOST = "api.binance.com"
 STREAM = "wss://stream.binance.com:9443/ws"

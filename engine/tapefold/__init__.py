@@ -13,13 +13,13 @@ Data flows one way, and each room imports only from those before it:
     report verify            said to people, and proven
     imports                  sessions made of somebody else's captures
     wire record              a kernel among sockets, and a run of it written down
-    mock                     a session, or a script, as an exchange on this machine
+    peer stub mock           presets, or a session, as an exchange on this machine
     engine                   all of it in somebody's trio program
     sim testing              a simulated market; an exchange that misbehaves in virtual time
     cli                      all of it from a terminal
 
 Whoever embeds the engine, writes an adapter or reads logs needs nothing but this module; who tests
-against an exchange that is none needs `tapefold.mock`, `tapefold.overlay` and `tapefold.testing` besides.
+against an exchange that is none needs `tapefold.stub`, `tapefold.overlay` and `tapefold.testing` besides.
 """
 
 from msgspec import Raw

@@ -118,7 +118,8 @@ class Watched:
     def end(self) -> None:
         """It is over. Sealing takes as long as a replay, and people should know."""
         self.seconds = trio.current_time() - self._began
-        assert self.engine is not None and self.engine.recorder is not None
+        assert self.engine is not None
+        assert self.engine.recorder is not None
         if not (self.engine.failure or self.engine.recorder.failure):
             self._tell("ended: replaying it once, to seal it")
 

@@ -9,11 +9,10 @@ part.py       what the client does, found on the tape
 failures.py   what a mismatch says
 clock.py      the clock of a tape
 conductor.py  when the next line goes
-peer.py       one WebSocket of the server's side
 server.py     the exchange, speaking
 transport.py  HTTP out of the cassette
 door.py       opening and judging a play
-stub*.py      a scripted exchange, without any tape
+outside.py    HTTP for clients of other processes
 """
 
 from tapefold.mock.conductor import Tempo

@@ -7,11 +7,11 @@ import httpx
 import trio
 
 from tapefold.mock.door import LOOPBACK, Door
-from tapefold.mock.stub_http import Answer
-from tapefold.mock.stub_journal import Asked
-from tapefold.mock.stub_server import Hosted, Tap, serve
 from tapefold.session import Session
 from tapefold.session.tape import read_asked
+from tapefold.stub.http import Answer
+from tapefold.stub.journal import Asked
+from tapefold.stub.server import Hosted, Tap, serve
 
 
 async def serve_rest(session: Session, door: Door, nursery: trio.Nursery) -> dict[str, str]:

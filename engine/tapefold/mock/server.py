@@ -14,8 +14,8 @@ from tapefold.mock import failures
 from tapefold.mock.clock import TapeClock
 from tapefold.mock.conductor import Tempo
 from tapefold.mock.part import Part
-from tapefold.mock.peer import Handshake, Peer, PeerClosed, Refusal, accept
 from tapefold.mock.timeline import text_of
+from tapefold.peer import Handshake, Peer, PeerClosed, Refusal, accept
 from tapefold.session.tape import Closed
 
 CUT = 1006

@@ -1,16 +1,4 @@
-"""An exchange out of presets, for tests of connectors and bots: REST and WebSocket, in any process.
-
-    async with open_stub() as stub:
-        api = stub.http("api.binance.com")                   # api.url is where it is on this machine
-        order = api.respond("POST", "/api/v3/order", json={"orderId": 1})
-        ws = stub.ws("wss://stream.binance.com:9443/ws")     # ws.url likewise
-        ws.script({"e": "executionReport"}, after=order)
-        ...                                                  # what is tested runs here
-    # a Mismatch, if anything came that nobody preset, or was preset and never came
-
-Nothing is shared between stubs, no thread is started, and no address but 127.0.0.1 is listened on or
-connected to; `http(host, passthrough=True)` alone reaches further.
-"""
+"""A stub: its hosts, its journal, and the judgement at its end."""
 
 import socket
 import ssl
@@ -24,46 +12,17 @@ import trio
 from trio.testing import memory_stream_pair
 
 from tapefold.errors import Mismatch
-from tapefold.mock.stub_http import Api, Preset
-from tapefold.mock.stub_journal import (
-    Answered,
+from tapefold.stub.http import Api
+from tapefold.stub.journal import (
     Asked,
     Cause,
-    Connected,
     Entry,
     Journal,
-    Left,
-    Refused,
-    Said,
     asked,
-    connected,
-    left,
-    said,
 )
-from tapefold.mock.stub_match import NOTHING, Fields, Text
-from tapefold.mock.stub_origin import Origin, StubTransport, netloc
-from tapefold.mock.stub_ws import Endpoint, Reply
-
-__all__ = [
-    "Answered",
-    "Api",
-    "Asked",
-    "Cause",
-    "Connected",
-    "Endpoint",
-    "Entry",
-    "Left",
-    "Preset",
-    "Refused",
-    "Reply",
-    "Said",
-    "Stub",
-    "asked",
-    "connected",
-    "left",
-    "open_stub",
-    "said",
-]
+from tapefold.stub.matching import NOTHING, Fields, Text
+from tapefold.stub.origin import Origin, StubTransport, netloc
+from tapefold.stub.ws import Endpoint
 
 BACKLOG: Final = 128
 """Connections that wait to be accepted."""

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 import h11
 import trio
 
-from tapefold.mock.peer_stream import CHUNK, leave, send_eof
-from tapefold.mock.stub_http import Answer
-from tapefold.mock.stub_journal import Asked
-from tapefold.mock.stub_match import read_body, read_fields
+from tapefold.peer.stream import CHUNK, leave, send_eof
+from tapefold.stub.http import Answer
+from tapefold.stub.journal import Asked
+from tapefold.stub.matching import read_body, read_fields
 
 HEAD_MAX: Final = 64 * 1024
 """Bytes of a request before its body; more is answered 431."""

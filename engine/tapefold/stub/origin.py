@@ -8,12 +8,12 @@ import httpx
 import msgspec
 import trio
 
-from tapefold.mock.peer import Handshake, Refusal, accept
-from tapefold.mock.stub_http import Answer, Api
-from tapefold.mock.stub_journal import Answered, Asked, Journal, Refused
-from tapefold.mock.stub_match import fits
-from tapefold.mock.stub_server import Hosted, Tap, read_request, serve
-from tapefold.mock.stub_ws import Endpoint
+from tapefold.peer import Handshake, Refusal, accept
+from tapefold.stub.http import Answer, Api
+from tapefold.stub.journal import Answered, Asked, Journal, Refused
+from tapefold.stub.matching import fits
+from tapefold.stub.server import Hosted, Tap, read_request, serve
+from tapefold.stub.ws import Endpoint
 
 PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 

@@ -14,7 +14,7 @@ import trio
 from msgspec import Struct
 
 from tapefold.errors import Refused
-from tapefold.mock.stub_journal import (
+from tapefold.stub.journal import (
     Answered,
     Asked,
     Cause,
@@ -22,7 +22,7 @@ from tapefold.mock.stub_journal import (
     Journal,
     body_differences,
 )
-from tapefold.mock.stub_match import (
+from tapefold.stub.matching import (
     NOTHING,
     Fields,
     Text,

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 import trio
 from msgspec import Struct
 
-from tapefold.mock.stub_match import (
+from tapefold.stub.matching import (
     NOTHING,
     Body,
     Fields,

@@ -27,8 +27,8 @@ from trio_websocket import (
 )
 from wsproto.utilities import LocalProtocolError
 
-from tapefold.mock import peer_stream
-from tapefold.mock.peer_stream import CHUNK, PeerStream
+from tapefold.peer import stream as peer_stream
+from tapefold.peer.stream import CHUNK, PeerStream
 
 MESSAGE_MAX: Final = 16 * 1024 * 1024
 """Bytes in one message of a client's; a longer one ends its connection with 1009."""

@@ -5,7 +5,7 @@ from heapq import heappop, heappush
 
 import trio
 
-from tapefold.mock.stub_journal import Cause, Journal
+from tapefold.stub.journal import Cause, Journal
 
 Do = Callable[[], Awaitable[object]]
 

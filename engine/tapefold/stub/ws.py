@@ -8,8 +8,8 @@ from typing import Any, TypedDict, Unpack, cast
 import msgspec
 import trio
 
-from tapefold.mock.peer import Handshake, Peer, PeerClosed, Refusal
-from tapefold.mock.stub_journal import (
+from tapefold.peer import Handshake, Peer, PeerClosed, Refusal
+from tapefold.stub.journal import (
     Cause,
     Connected,
     Entry,
@@ -20,9 +20,9 @@ from tapefold.mock.stub_journal import (
     frame_value,
     heard,
 )
-from tapefold.mock.stub_match import Text, shown, turn_of
-from tapefold.mock.stub_script import Script, Step
-from tapefold.mock.stub_server import Tap
+from tapefold.stub.matching import Text, shown, turn_of
+from tapefold.stub.script import Script, Step
+from tapefold.stub.server import Tap
 
 
 class Scripted(TypedDict, total=False):
