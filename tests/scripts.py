@@ -20,6 +20,11 @@ URL = "wss://stream.x.test:9443/ws"
 API = "https://api.x.test/v3"
 HTTP = "x/http"
 START = 1_700_000_000_000_000_000
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+"""A WebSocket client's first bytes."""
 MILLISECOND = 1_000_000
 TAPING = Taping(
     volatile=frozenset({"timestamp", "signature"}),
@@ -123,6 +128,10 @@ class Client:
     async def close(self, code: int = 1000) -> None:
         """Hang up."""
         await self._socket.close(code, "")
+
+    async def cut(self) -> None:
+        """Be gone without a word."""
+        await self._socket.cut()
 
     async def ended(self) -> tuple[int, str]:
         """The exchange's close: its code and reason."""

@@ -204,6 +204,24 @@ def test_of_all_compositions_of_three_encodings_a_hundredth_may_be_missed() -> N
     assert len(missed) * 100 < len(tried) == 4368
 
 
+@pytest.mark.parametrize("kind", ["alnum", "uuid", "hex", "base64"])
+def test_a_secret_is_one_in_capitals_and_in_small_letters_too(kind: str) -> None:
+    secret = SECRETS[kind]
+    guarded = Guard(TAPING, {"secret": secret})
+    for other in (secret.lower(), secret.upper(), secret.swapcase(), secret.title()):
+        for text in (other, other[5:16], other[::-1], b64(other.encode()), quote(other, safe="")):
+            assert holds(guarded, b"x=" + text if isinstance(text, bytes) else f'{{"x":"{text}"}}')
+        assert not holds(guarded, other[5:15])
+    said = refusal(guarded, f'{{"x":"{secret.swapcase()}"}}')
+    assert said.startswith("recv 7 holds secret (in other letters")
+
+
+def test_a_short_secret_in_other_letters_is_a_word_like_any_other() -> None:
+    guarded = Guard(TAPING, {"secret": "binance"})
+    assert holds(guarded, '{"x":"binance"}')
+    assert not holds(guarded, '{"x":"BINANCE"}')
+
+
 def test_a_short_secret_of_digits_is_a_number_of_its_own() -> None:
     guarded = Guard(TAPING, {"pin": "730915"})
     for text in ('{"pin":730915}', "pin=730915&x=1", "a/730915", "pin.730915"):
@@ -310,7 +328,14 @@ def test_a_stand_in_says_nothing_of_its_value() -> None:
         ('{"mytimestamp":5,"timestamps":6}', '{"mytimestamp":5,"timestamps":6}'),
         ("mytimestamp=5&timestamps=6", "mytimestamp=5&timestamps=6"),
         ('{"listenKey":"","uid":null}', '{"listenKey":"","uid":null}'),
-        ('{"listenKey":"abc","uid":7}', '{"listenKey":"li1","uid":9}'),
+        ('{"listenKey":"abc","uid":7}', '{"listenKey":"li1","uid":99999999}'),
+        ('{"m":"try timestamp=17 again"}', '{"m":"try timestamp=17 again"}'),
+        ('{"m":"timestamp=17 is late"}', '{"m":"timestamp=17 is late"}'),
+        ('{"m":"/a?x=1&timestamp=17 is late"}', '{"m":"/a?x=1&timestamp=17 is late"}'),
+        ("no timestamp=17", "no timestamp=17"),
+        ('{"m":"timestamp=17", "n": 1}', '{"m":"timestamp=0", "n": 1}'),
+        ('{"m":"signature=ab\\nok"}', '{"m":"signature=masked\\nok"}'),
+        ('{"m":"of uid=354937868 alone"}', '{"m":"of uid=999999999 alone"}'),
         ('{"newClientOrderId":"abc","id":3}', '{"newClientOrderId":"abc","id":3}'),
     ],
 )
@@ -351,7 +376,8 @@ def test_any_json_stays_json_with_the_same_shape(frame: dict[str, object], other
     for name, value in frame.items():
         if isinstance(value, str):
             assert isinstance(masked[name], str)
-            assert name in {"signature", "timestamp"} or len(masked[name]) == len(value)
+            least = 8 if value.isascii() and value.isdigit() else 0
+            assert name in {"signature", "timestamp"} or len(masked[name]) == max(least, len(value))
         else:
             assert masked[name] is None if value is None else masked[name] >= 0
     assert guarded.mask(json.dumps(masked)) == json.dumps(masked)
@@ -368,10 +394,23 @@ def test_stand_ins_never_run_out_and_never_coincide() -> None:
     assert len(words) == 52
 
 
+def test_no_number_stands_for_an_account_that_there_is() -> None:
+    for order in (range(10), reversed(range(10)), range(90, 110)):
+        guarded = Guard(Taping(account=frozenset({"account"})))
+        texts = [f'{{"account":"{number}"}}' for number in order]
+        stands = [guarded.mask(text) for text in texts]
+        assert len({*stands, *texts}) == 2 * len(texts)
+        assert [*map(guarded.mask, texts)] == stands
+        assert [*map(guarded.mask, stands)] == stands
+        # And a recording of the recording has the same, whichever comes first.
+        again = Guard(Taping(account=frozenset({"account"})))
+        assert [again.mask(stand) for stand in reversed(stands)] == stands[::-1]
+
+
 def test_short_names_and_numbers_are_masked_in_their_own_field_alone() -> None:
     guarded = Guard(Taping(account=frozenset({"account"})))
     assert guarded.mask('{"account":"main"}') == '{"account":"acc1"}'
-    assert guarded.mask('{"account":12345}') == '{"account":99998}'
+    assert guarded.mask('{"account":12345}') == '{"account":99999998}'
     for text in ('{"net":"main"}', '{"t":12345}'):
         assert guarded.mask(text) == text
     guarded.learn('{"account":12345678}')
@@ -423,7 +462,20 @@ def test_the_stand_ins_of_another_recording_stay() -> None:
 TOKEN = "Zk3Qm8Tt1LxW0aYp5Rr7NcVb2GdHsJf9"
 
 
-@pytest.mark.parametrize("word", [TOKEN, TOKEN[:24], HEX, HEX[:32], f"0x{HEX[:40]}", f"a_{TOKEN}"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        TOKEN,
+        TOKEN[:24],
+        HEX,
+        HEX[:32],
+        f"0x{HEX[:40]}",
+        f"a_{TOKEN}",
+        LISTEN_KEY,
+        LISTEN_KEY[:48],
+        LISTEN_KEY.upper(),
+    ],
+)
 def test_a_word_that_looks_like_a_key_is_refused_in_private_alone(word: str) -> None:
     guarded = Guard(TAPING)
     said = refusal(guarded, f'{{"x":1,"session":"{word}"}}', private=True)
@@ -436,10 +488,23 @@ def test_a_word_that_looks_like_a_key_is_refused_in_private_alone(word: str) -> 
 
 @pytest.mark.parametrize(
     "word",
-    [TOKEN[:23], UUID, "quoteOrderQtyMarketAllowed", "2024-08-08T23-54-15-000000Z", "9" * 31],
+    [
+        TOKEN[:23],
+        UUID,
+        "quoteOrderQtyMarketAllowed",
+        "2024-08-08T23-54-15-000000Z",
+        "9" * 31,
+        "z" * 64,
+        LISTEN_KEY[:47],
+    ],
 )
 def test_a_word_that_does_not_look_like_a_key_passes(word: str) -> None:
     assert not holds(Guard(TAPING), f'{{"x":"{word}"}}', private=True)
+
+
+def test_the_scheme_of_a_url_is_no_field() -> None:
+    said = refusal(Guard(TAPING), f'{{"url":"wss://a.test/{TOKEN}"}}', private=True)
+    assert "in field 'url'" in said
 
 
 def test_a_long_word_that_is_public_or_a_stand_in_passes() -> None:

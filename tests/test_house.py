@@ -18,6 +18,7 @@ FUNCTION_MAX = 45
 ROOMS = [
     "units",
     "errors",
+    "home",
     "events",
     "log",
     "folds",

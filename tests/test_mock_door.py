@@ -4,11 +4,13 @@ Most stories are told through both, with the real clock, which they only wait fo
 Those about hours are told in virtual time. Clients wait for what they hear, never for a while.
 """
 
+import gzip
 import itertools
 import random
 import re
+from base64 import b64encode
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -21,6 +23,7 @@ from captures import ROOT
 from certificates import certified
 from scripts import (
     API,
+    HANDSHAKE,
     START,
     URL,
     Client,
@@ -45,13 +48,14 @@ from tapefold.adapter import Request, Subscribe, WatchClock, load_adapter
 from tapefold.errors import Mismatch, SessionError
 from tapefold.kernel import Kernel, Run
 from tapefold.log import Log
-from tapefold.mock import Door, Timeline, load_answers
+from tapefold.mock import Door, Timeline, load_answers, open_mock
+from tapefold.mock.clock import TapeClock
 from tapefold.replay import seal
 from tapefold.session import Meta, Session, SessionWriter
 from tapefold.units import SECOND
 from tapefold.wire import Wire
 from tapefold.wire.seams import RECEIVED_NS
-from tapefold.wire.socket import HandshakeRefused, SocketClosed
+from tapefold.wire.socket import HandshakeRefused, SocketClosed, open_socket
 
 Open: TypeAlias = Callable[..., AbstractAsyncContextManager[Door]]
 BUNDLED = ROOT / "cassettes" / "binance" / "minute-with-a-gap"
@@ -206,6 +210,57 @@ async def test_tls_is_spoken_where_the_url_says_so() -> None:
     assert not door.relaxed
 
 
+async def test_a_heartbeat_says_nothing_of_which_connection_it_is(opened: Open) -> None:
+    rows = [*up("x/1"), *up("x/2"), ("x/1", "sent", "a"), ("x/2", "sent", "b")]
+    rows += [("x/1", "sent", '{"method":"ping","id":1}'), ("x/1", "recv", '{"pong":1,"id":1}')]
+    async with opened(tape(*rows, ("x/1", "recv", "A"), ("x/2", "recv", "B"))) as door:
+        two, one = await connect(door), await connect(door)
+        await two.say('{"method":"ping","id":7}')
+        assert await two.hear() == '{"pong":1,"id":7}'
+        await two.say("b")
+        await one.say("a")
+        assert (await one.hear(), await two.hear()) == ("A", "B")
+        await one.close()
+        await two.close()
+
+
+async def test_a_heartbeat_of_a_connection_with_a_name_is_answered(opened: Open) -> None:
+    rows = [*up("x/1"), ("x/1", "recv", "hello"), ("x/1", "sent", '{"method":"ping","id":1}')]
+    rows += [("x/1", "recv", '{"pong":1,"id":1}'), ("x/1", "sent", "bye"), ("x/1", "recv", "end")]
+    async with opened(tape(*rows)) as door:
+        client = await connect(door, "x/1")
+        assert await client.hear() == "hello"
+        for number in (7, 8):
+            await client.say(f'{{"method":"ping","id":{number}}}')
+            assert await client.hear() == f'{{"pong":1,"id":{number}}}'
+        await client.say("bye")
+        assert await client.hear() == "end"
+        await client.close()
+
+
+async def test_a_path_that_is_not_on_the_tape_is_told_so_in_the_404() -> None:
+    """To a client of another program: it is not cancelled with the block."""
+    told = bytearray()
+
+    async def story(outer: trio.Nursery) -> None:
+        async with open_mock(tape(*up("x/1"))) as door:
+            stream = await door.outside.dial("", URL)
+            outer.start_soon(knock, stream)
+            await trio.sleep_forever()
+
+    async def knock(stream: trio.abc.Stream) -> None:
+        async with stream:
+            await stream.send_all(HANDSHAKE.replace(b"/ws", b"/else"))
+            while data := await stream.receive_some():
+                told.extend(data)
+
+    async with trio.open_nursery() as outer:
+        with pytest.raises(Mismatch) as found:
+            await story(outer)
+    assert told.startswith(b"HTTP/1.1 404")
+    assert told.endswith(str(found.value).encode())
+
+
 # HTTP
 
 
@@ -287,6 +342,41 @@ async def test_polls_are_free_and_see_the_tape_as_it_stands(opened: Open) -> Non
         await http.post(f"{API}/order")
         after = [(await http.get(f"{API}/openOrders")).text for _ in range(5)]
     assert (before, after) == (["[]"] * 5, ["[1]"] * 5)
+
+
+@pytest.mark.parametrize("speed", [None, 1.0])
+async def test_a_client_that_polls_on_and_on_lets_the_tape_go_on(
+    opened: Open, speed: float | None
+) -> None:
+    rows = [*up("x/1"), ("x/1", "sent", "go"), asked(1, "GET", "/openOrders"), answered(1)]
+    rows += [("x/1", "recv", "fill"), asked(2, "GET", "/openOrders"), answered(2)]
+    rows += [("x/1", "sent", "bye"), ("x/1", "recv", "end")]
+    answers = {1: body("[1]"), 2: body("[]")}
+    async with opened(tape(*rows, http=answers), speed=speed) as door, rest(door) as http:
+        client = await connect(door, "x/1")
+        await client.say("go")
+        with trio.fail_after(20):
+            while (await http.get(f"{API}/openOrders")).text != "[]":
+                pass
+        assert await client.hear() == "fill"
+        await client.say("bye")
+        assert await client.hear() == "end"
+        await client.close()
+
+
+async def test_a_client_that_polls_for_ever_at_one_moment_is_told_so(
+    autojump_clock: MockClock,
+) -> None:
+    rows = [*up("x/1"), asked(1, "GET", "/openOrders"), answered(1)]
+
+    async def story() -> None:
+        found = tape(*rows, http={1: body("")})
+        async with opened_mock(found, virtual=True) as door, rest(door) as http:
+            while True:
+                await http.get(f"{API}/openOrders")
+
+    with pytest.raises(Mismatch, match=r"^the client never rests: \d+ free polls"):
+        await story()
 
 
 # The order
@@ -466,6 +556,102 @@ async def test_a_lane_that_nobody_reads_holds_up_nobody() -> None:
         await client.close()
 
 
+async def test_who_answers_no_ping_hears_all_and_is_named_at_the_end() -> None:
+    rows = [*up("x/1"), *[("x/1", "recv", str(n)) for n in range(1000)]]
+    heard = bytearray()
+
+    async def story() -> None:
+        async with opened_mock(tape(*rows), timeout=0.3) as door:
+            stream = await door.outside.dial("", URL)
+            await stream.send_all(HANDSHAKE)
+            while True:
+                heard.extend(await stream.receive_some())
+
+    with pytest.raises(Mismatch) as found:
+        await story()
+    assert heard.endswith(b"\x81\x03999")
+    assert str(found.value).splitlines() == [
+        "the tape is at its end, and for 0.3 s nobody has read on, or answered a ping:",
+        "    x/1 has not taken in line 2 (x/1 opened {}), and 1000 after it",
+    ]
+
+
+@pytest.mark.parametrize("by", ["", "exchange"])
+async def test_a_slow_client_has_all_of_it_when_the_play_is_at_its_end(by: str) -> None:
+    """More than a socket holds, to a client that reads a piece now and then."""
+    big, count = "x" * 100_000, 150
+    rows = [*up("x/1"), *[("x/1", "recv", big)] * count]
+    rows += [hung_up("x/1", by, 1012)] if by else []
+    heard: list[int] = []
+    async with trio.open_nursery() as outer, opened_mock(tape(*rows)) as door:
+        client = await connect(door, "x/1")
+
+        async def listen() -> None:
+            try:
+                while True:
+                    heard.append(len(await client.hear()))
+                    for _ in range(20):
+                        await trio.lowlevel.checkpoint()
+            except SocketClosed:
+                pass
+
+        outer.start_soon(listen)
+        await door.finished.wait()
+        assert len(heard) >= count - 1  # the last one may be in its hands
+        outer.cancel_scope.cancel()
+    assert not door.unread
+
+
+async def test_a_client_that_stops_reading_is_named_at_the_end() -> None:
+    rows = [*up("x/1"), *[("x/1", "recv", "x" * 100_000)] * 100]
+
+    async def story() -> None:
+        async with opened_mock(tape(*rows), timeout=0.2) as door:
+            await connect(door, "x/1")
+            await door.finished.wait()
+
+    with pytest.raises(Mismatch, match=r"x/1 has not taken in line 2 .*, and 100 after it$"):
+        await story()
+
+
+@pytest.mark.parametrize("pings", ["answered", "unanswered"])
+async def test_a_slow_client_of_another_program_is_not_cut_off_with_the_block(pings: str) -> None:
+    """Nobody waits for the end in the block; the client is outside of it."""
+    rows = [*up("x/1"), *[("x/1", "recv", "x" * 100_000)] * 150]
+    heard = 0
+
+    async def listen(stream: trio.abc.Stream) -> None:
+        nonlocal heard
+        async with stream:
+            if pings == "unanswered":
+                await stream.send_all(HANDSHAKE)
+                while data := await stream.receive_some():
+                    heard += len(data)
+            else:
+                socket = await open_socket(stream, URL)
+                with suppress(SocketClosed):
+                    while True:
+                        heard += sum(map(len, await socket.receive()))
+
+    async with trio.open_nursery() as outer:
+        async with open_mock(tape(*rows), patience=0.05) as door:
+            outer.start_soon(listen, await door.outside.dial("x/1", URL))
+    assert heard >= 150 * 100_000
+
+
+async def test_who_hangs_up_on_what_is_on_its_way_has_not_read_it() -> None:
+    rows = [*up("x/1"), *[("x/1", "recv", "x" * 1_000_000)] * 40, hung_up("x/1", "client")]
+    async with opened_mock(tape(*rows)) as door:
+        stream = await door.outside.dial("", URL)
+        await stream.send_all(HANDSHAKE)
+        heard = 0
+        while heard < 1_000_000:
+            heard += len(await stream.receive_some())
+        await trio.aclose_forcefully(stream)
+        await door.finished.wait()
+    assert door.unread == 40  # they go in one write
+
+
 # The end
 
 
@@ -534,6 +720,33 @@ async def test_an_error_of_the_clients_own_is_raised_as_it_is(opened: Open) -> N
         await story()
 
 
+async def test_what_a_test_ends_with_is_raised_as_it_is(opened: Open) -> None:
+    """The outcomes of pytest are no `Exception`s."""
+
+    async def story(end: Callable[[str], None]) -> None:
+        async with opened(tape(*up("x/1"), ("x/1", "recv", "a"))):
+            end("because")
+
+    for end, outcome in (
+        (pytest.fail, pytest.fail.Exception),
+        (pytest.skip, pytest.skip.Exception),
+    ):
+        with pytest.raises(outcome, match="because"):
+            await story(end)
+
+    with pytest.raises(KeyboardInterrupt):
+        async with opened(tape(*up("x/1"))):
+            raise KeyboardInterrupt
+
+
+async def test_what_is_cancelled_outside_is_cancelled(opened: Open) -> None:
+    with trio.move_on_after(0.01) as scope:
+        async with opened(tape(*up("x/1"), ("x/1", "recv", "a"))), trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            await trio.sleep_forever()
+    assert scope.cancelled_caught
+
+
 async def test_what_was_hung_up_on_is_counted(opened: Open) -> None:
     rows = [*up("x/1"), ("x/1", "recv", "a"), ("x/1", "sent", "enough")]
     rows += [hung_up("x/1", "client"), ("x/1", "recv", "b"), ("x/1", "recv", "c")]
@@ -572,12 +785,29 @@ async def test_the_clock_does_not_pass_what_was_not_read(opened: Open) -> None:
     async with opened(tape(*rows), patience=0.02) as door:
         client = await connect(door, "x/1")
         clock = door.outside.clock
-        await door.finished.wait()
+        await clock.sleep_until(START + SECOND)
         for n in range(1, 5):
             assert clock.now() == START + n * SECOND
             await client.hear()
             assert client.stamps[-1] == START + n * SECOND
         await client.close()
+
+
+def test_no_times_are_kept_for_who_does_not_ask_for_them() -> None:
+    clock = TapeClock(START, None)
+    clock.expect("x/1", START + 5)
+    clock.heed("x/2")
+    clock.expect("x/2", START + 6)
+    clock.expect_now("x/2")
+    clock.expect_now("x/3")
+    clock.reach(START + 9)
+    assert clock.stamp("x/1") == START + 9
+    assert clock.now() == START + 9
+    early = TapeClock(START, None)
+    early.stamp("x/1")
+    early.expect_now("x/1")
+    early.reach(START + 9)
+    assert early.stamp("x/1") == START
 
 
 @pytest.mark.parametrize("speed", [None, 200.0])
@@ -817,6 +1047,22 @@ def test_a_cassette_is_read_by_vcrpy_whole_or_torn(tmp_path: Path) -> None:
         load_answers(tmp_path)
 
 
+def test_a_body_that_was_left_compressed_is_decoded_and_null_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "http.yaml"
+
+    def write(data: bytes | None) -> None:
+        text = "null" if data is None else f"!!binary {b64encode(data).decode()}"
+        text = CASSETTE.replace("[gzip]", "[GZIP]").replace("'one'", text)
+        path.write_text(text.replace("content-encoding: [GZIP]", "Content-Encoding: [gzip]"))
+
+    for data, told in ((gzip.compress(b'{"a":1}'), b'{"a":1}'), (None, b""), (b"plain", b"plain")):
+        write(data)
+        assert load_answers(tmp_path)[1] == (200, [("retry-after", "3")], told)
+    write(gzip.compress(b"x" * 1000)[:-9])
+    with pytest.raises(SessionError, match="a gzip body that is torn, or longer than"):
+        load_answers(tmp_path)
+
+
 async def test_it_is_fast_enough_to_use(opened: Open) -> None:
     """It does tens of thousands of frames a second; a tenth of that is asked for here, on any machine."""
     frame = '{"e":"trade","pad":"' + "y" * 150 + '"}'
@@ -827,3 +1073,30 @@ async def test_it_is_fast_enough_to_use(opened: Open) -> None:
             for _ in range(6000):
                 await client.hear()
             await client.close()
+
+
+@pytest.mark.parametrize("forced", [False, True])
+async def test_a_client_may_be_back_before_it_was_heard_to_hang_up(forced: bool) -> None:
+    """One that has no lane names: it dials again while its close is still on its way."""
+    rows = [
+        *up("x/1"),
+        ("x/1", "sent", "a"),
+        ("x/1", "recv", "b"),
+        hung_up("x/1", "client", 1006 if forced else 1000),
+        *up("x/2"),
+        ("x/2", "sent", "c"),
+        ("x/2", "recv", "d"),
+    ]
+    for _ in range(20):
+        async with (
+            opened_mock(tape(*rows), patience=PATIENT) as door,
+            trio.open_nursery() as nursery,
+        ):
+            first = await connect(door)
+            await first.say("a")
+            assert await first.hear() == "b"
+            nursery.start_soon(first.cut if forced else first.close)
+            again = await connect(door)
+            await again.say("c")
+            assert await again.hear() == "d"
+            await again.close()

@@ -3,6 +3,7 @@
 No door: neither streams nor time, a score is told what the client does.
 """
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -211,6 +212,62 @@ def test_counted_ids_are_those_of_a_lane() -> None:
     assert not part.score.failure
 
 
+def test_an_id_that_is_a_number_is_replaced_by_its_fields_name_and_nowhere_else() -> None:
+    taping = Taping(minted=frozenset({"clientId", "origId"}))
+    ids = Ids()
+    fields = [frame_fields(text, taping) for text in ('{"clientId":7}', '{"clientId":5}')]
+    new = ids.unify(fields[0], fields[1], taping, "x/1", exact=False)
+    assert new is not None
+    ids.bind(new, taping)
+    said = '{"clientId":5,"price":"5","side":"5","qty":5,"origId":"5","n":{"clientId": 55}}'
+    wanted = '{"clientId":7,"price":"5","side":"5","qty":5,"origId":"7","n":{"clientId": 55}}'
+    assert ids.rewrite(said, "x/1") == wanted
+    assert ids.rewrites("x/2")
+    assert [ids.named_in(text) for text in ('{"price":"5"}', '{"origId":5}')] == [False, True]
+
+
+def test_a_long_number_in_quotes_is_an_id_like_a_word() -> None:
+    part = play(tape(asked(1, "POST", "/order?newClientOrderId=1700000000123"), cut=True))
+    post(part, "/order?newClientOrderId=1800000000456")
+    told = part.score.ids.rewrite('{"c":"1700000000123","t":1700000000123}', "x/1")
+    assert told == '{"c":"1800000000456","t":1700000000123}'
+
+
+def test_ids_in_a_list_are_ids_too() -> None:
+    taping = Taping(minted=frozenset({"orderIds"}))
+    ours, theirs = (frame_fields(f'{{"orderIds":{s}}}', taping) for s in ('["c","d"]', '["a","b"]'))
+    new = Ids().unify(ours, theirs, taping, "x/1", exact=False)
+    assert new == {("", "a"): "c", ("", "b"): "d"}
+
+
+def test_the_nearest_is_one_that_is_equal_even_if_it_is_used() -> None:
+    rows = [asked(1, "GET", "/depth?symbol=A"), answered(1)]
+    rows += [asked(2, "GET", "/depth?symbol=B"), answered(2)]
+    part = play(tape(*rows, http={1: body(""), 2: body("")}))
+    post(part, "/depth?symbol=A", method="GET")
+    with pytest.raises(Mismatch, match=r"nearest is line 1 .*, already used:\n    \(equal"):
+        post(part, "/depth?symbol=A", method="GET")
+
+
+def test_an_id_that_stands_for_another_is_said() -> None:
+    rows = [asked(n, "POST", f"/order?newClientOrderId={x}") for n, x in ((1, "a"), (2, "b"))]
+    part = play(tape(*rows, cut=True))
+    post(part, "/order?newClientOrderId=zz")
+    with pytest.raises(Mismatch) as found:
+        post(part, "/order?newClientOrderId=zz")
+    row = '    ≠ query.newClientOrderId: asked "zz", which already stands for a, recorded "b"'
+    assert row in str(found.value).splitlines()
+
+
+def test_a_long_difference_is_cut() -> None:
+    part = play(tape(*up("x/1"), ("x/1", "sent", json.dumps([f"s{n}" for n in range(400)]))))
+    connected(part, "x/1")
+    part.say("x/1", '["' + '","'.join(f"t{n}" for n in range(400)) + '"]')
+    told = str(part.score.failure).splitlines()
+    assert sum(row.startswith("    ≠ ") for row in told) == 20
+    assert "    … and 380 more" in told
+
+
 # Connections
 
 
@@ -297,6 +354,17 @@ def test_as_a_last_resort_a_frame_goes_that_names_an_order_of_the_clients() -> N
     connected(part, "x/2", URL + "2")
     post(part, "/order?newClientOrderId=a")
     assert part.score.detour() == 7
+
+
+def test_the_earliest_of_such_frames_goes_whatever_its_lane() -> None:
+    rows = [*up("x/1"), *up("x/2", URL + "2"), asked(1, "POST", "/order?newClientOrderId=b")]
+    rows += [asked(2, "POST", "/order?newClientOrderId=a"), ("x/2", "recv", '{"c":"a","n":1}')]
+    rows += [("x/1", "recv", '{"c":"a","n":2}')]
+    part = play(tape(*rows, cut=True))
+    connected(part, "x/1")
+    connected(part, "x/2", URL + "2")
+    post(part, "/order?newClientOrderId=a")
+    assert part.score.detour() == 6
 
 
 def test_a_batch_is_frames_of_one_lane_with_nothing_between() -> None:

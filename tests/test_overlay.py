@@ -302,13 +302,53 @@ def test_no_delay_overtakes_in_a_lane_or_brings_an_answer_before_its_question(
 
 
 def test_what_became_of_an_order_that_never_was_goes_with_it(story: Session) -> None:
-    """By its own id and by the exchange's; a price that has the same digits is no id."""
+    """A price that has the digits of its number is no id."""
     edit = Edit(on="POST /api/v3/order", answer=Reply(400), effects="drop")
     assert done(story, edit) == [
         '- [5,"binance/1","recv",{"c":"mine-1","i":77}]',
         '- [5,"binance/http","response",{"n":2,"status":200}]',
         '+ [5,"binance/http","response",{"n":2,"status":400}]',
-        '- [7,"binance/1","recv",{"fills":[77,78]}]',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("frame", "named"),
+    [
+        ('{"orderId":1}', True),
+        ('{"a":{"orderId": 1 ,"b":2}}', True),
+        ('{"orderId":"1"}', True),
+        ('"{\\"orderId\\":1}"', True),
+        ('{"origClientOrderId":1}', True),
+        ('{"x":"mine-1"}', True),
+        ('{"x":["mine-1"]}', True),
+        ('{"orderId":11}', False),
+        ('{"orderId":1.5}', False),
+        ('{"orderId":"1x"}', False),
+        ('{"u":1}', False),
+        ('{"b":[["1","2"]]}', False),
+        ('{"x":"mine-10"}', False),
+    ],
+)
+def test_a_number_is_an_id_in_a_field_of_ids_alone_and_a_word_anywhere(
+    tmp_path: Path, frame: str, named: bool
+) -> None:
+    story = write(tmp_path / "story", STORY.replace('{"fills":[77,78]}', frame))
+    http = story.folder / "http.yaml"
+    http.write_text(http.read_text().replace('{"orderId":77', '{"orderId":1,"working":true'))
+    edit = Edit(on="POST /api/v3/order", answer=Reply(400), effects="drop")
+    assert (f'- [7,"binance/1","recv",{frame}]' in done(story, edit)) is named
+
+
+def test_an_order_without_a_name_of_its_own_is_known_by_its_number(tmp_path: Path) -> None:
+    story = write(tmp_path / "story", STORY.replace('{"fills":[77,78]}', '{"orderId":1}'))
+    http = story.folder / "http.yaml"
+    http.write_text(http.read_text().replace('{"orderId":77', '{"orderId":1'))
+    taping = Taping(order_ids=frozenset({"orderId"}))
+    edits = Edits([Edit(on="POST /api/v3/order", drop=True, effects="drop")])
+    edited = overlay(story, edits, tmp_path / "new", tapings={"binance": taping})
+    assert difference(story, edited) == [
+        '- [5,"binance/http","response",{"n":2,"status":200}]',
+        '- [7,"binance/1","recv",{"orderId":1}]',
     ]
 
 

@@ -333,20 +333,50 @@ def test_a_snapshot_that_comes_when_its_lane_is_down_is_ignored() -> None:
     assert (again.url, again.n) == (asked.url, asked.n + 1)
 
 
-def test_a_snapshot_that_was_asked_for_on_the_lane_before_is_used_only_where_it_fits() -> None:
-    for last, state in ((19, "live"), (18, "empty")):
-        world = knowing()
-        world.subscribe("AB")
-        asked = request(world.opened())
-        world.closed()
-        world.wait(SECOND)
-        assert not world.opened("binance/2")  # the book is being asked for already
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_snapshot_that_was_asked_for_on_the_lane_before_is_not_used(heard: bool) -> None:
+    """What was said between the two is nobody's: the book would look live, and lack it."""
+    world = knowing()
+    world.subscribe("AB")
+    asked = request(world.opened())
+    world.closed()
+    world.wait(SECOND)
+    assert not world.opened("binance/2")  # the book is being asked for already
+    if heard:
         world.hear(delta(20, 21, [("1", "2")]), "binance/2")
-        out = world.answer(asked, snapshot(last, [("1", "1")]))
-        assert world.state() == state
-        if state == "empty":
-            world.answer(request(out), snapshot(20, [("1", "1")]))
-        assert (world.state(), world.levels()[0]) == ("live", {"1": "2"})
+    again = request(world.answer(asked, snapshot(19, [("1", "1")])))
+    assert world.state() == "empty"
+    world.answer(again, snapshot(20, [("1", "1")]))
+    assert (world.state(), world.levels()[0]) == ("live", {"1": "2" if heard else "1"})
+
+
+def test_what_one_of_two_lanes_missed_is_not_taken_for_a_whole_book() -> None:
+    """Deltas that the other lane had held are gone with the first one's: ask from now on."""
+    world = knowing()
+    world.subscribe("AB")
+    asked = request(world.opened())
+    world.subscribe("AB")
+    world.opened("binance/2")
+    for number in (11, 12, 13):
+        world.hear(delta(number, number, [("1.5", str(number))]), "binance/2")
+    world.closed()
+    again = request(world.answer(asked, snapshot(10, [("1", "1")], [("2", "1")])))
+    assert world.state() == "empty"
+    world.answer(again, snapshot(13, [("1.5", "13")], [("2", "1")]))
+    assert (world.state(), world.levels()[0]) == ("live", {"1.5": "13"})
+
+
+def test_a_failed_answer_is_not_outdated_once_it_is_asked_again() -> None:
+    world = knowing()
+    world.subscribe("AB")
+    asked = request(world.opened())
+    world.closed()
+    world.wait(SECOND)
+    world.opened("binance/2")
+    world.answer(asked, b"{}", 503)
+    again = request(world.wait(2 * SECOND))
+    world.answer(again, snapshot(20, [("1", "1")]))
+    assert world.state() == "live"
 
 
 # Silence

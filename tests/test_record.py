@@ -6,6 +6,7 @@ is recorded while it is played, and processes with real sockets for the command 
 
 import json
 import os
+import re
 import signal
 from collections.abc import Generator
 from contextlib import AsyncExitStack, contextmanager
@@ -270,10 +271,12 @@ def test_so_many_seconds_and_one_object_at_the_end(tmp_path: Path) -> None:
     ("arguments", "said", "code"),
     [
         (["nobody", "A-B", "-o", "x"], "there is no adapter 'nobody'", 3),
-        (["binance", "A-B", "-o", "."], "is there already", 4),
+        (["binance", "A-B", "-o", ".."], "is there already", 4),
         (["binance", "A-B", "-o", "x", "--ws", "http://here"], "is no address", 3),
         (["binance", "A-B", "-o", "x", "--rest", "nonsense"], "is no address", 3),
-        (["binance", "A-B", "-o", "x", "--seconds", "0"], "is not in the range", 2),
+        (["binance", "A-B", "-o", "x", "--seconds", "0"], "is no number of seconds", 2),
+        (["binance", "A-B", "-o", "x", "--seconds", "nan"], "is no number of seconds", 2),
+        (["binance", "A-B", "-o", ""], "name a new folder", 2),
         (["binance", "A-B", "-o", "x", "--silence", "soon"], "is no span of time", 2),
         (["binance", "-o", "x"], "Missing argument", 2),
         (["binance", "A-B"], "Missing option", 2),
@@ -306,7 +309,38 @@ def test_nobody_answers(tmp_path: Path) -> None:
     arguments = ["binance", "BTC-USDT", "-o", str(tmp_path / "x"), "--seconds", "0.5", *ends]
     result = run("record", *arguments)
     assert result.exit_code == 4
-    assert "nothing was heard of binance" in result.stderr
+    said = (
+        r"nothing was heard of binance \(no answer of 127\.0\.0\.1:1 about \w+ \(ConnectError\)\)"
+    )
+    assert re.search(said, result.stderr)
+    assert not (tmp_path / "x").exists()
+
+
+def test_whose_output_nobody_reads_any_more_goes_on_recording(tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    with served(bundled(), "--speed", "30") as (urls, _):
+        command = ["record", "binance", *PAIRS, "-o", str(folder), "--seconds", "3"]
+        with started(*command, *ends(urls)) as recording:
+            assert recording.stdout is not None
+            recording.stdout.readline()
+            recording.stdout.close()
+            assert recording.wait() == 141
+    assert replay_report(Session(folder)).reached
+    assert Session(folder).meta.counts.frames == 8671
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_kill_that_may_be_heard_ends_it_in_order(number: int, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    with served(bundled(), "--speed", "20") as (urls, _):
+        with started("record", "binance", *PAIRS, "-o", folder, *ends(urls)) as recording:
+            assert recording.stdout is not None
+            recording.stdout.readline()
+            assert "stale" in recording.stdout.readline()
+            recording.send_signal(number)
+            recording.communicate()
+    assert recording.returncode == 0
+    assert replay_report(Session(folder)).reached
 
 
 def test_a_kill_leaves_what_was_recorded(tmp_path: Path) -> None:
@@ -335,7 +369,7 @@ def test_a_client_that_does_something_else_ends_the_mock_with_what_differs(tmp_p
 
 
 def test_a_client_that_does_nothing_more_ends_the_mock_with_what_is_missing(tmp_path: Path) -> None:
-    with served(bundled(), "--patience", "0.2") as (urls, mock):
+    with served(bundled(), "--timeout", "0.2") as (urls, mock):
         run("record", "binance", "NO-SUCH", "-o", tmp_path / "x", *ends(urls))
         _, err = mock.communicate()
     assert mock.returncode == 1

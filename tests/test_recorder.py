@@ -20,6 +20,7 @@ from tapefold.adapter import (
     Command,
     Frame,
     Open,
+    Outgoing,
     Request,
     Send,
     Subscribe,
@@ -33,6 +34,7 @@ from tapefold.guard import Guard, Leak
 from tapefold.record import Recorder
 from tapefold.record import recorder as recorder_room
 from tapefold.session import Line, Meta, Session
+from tapefold.session.files import LINE_MAX
 from tapefold.session.tape import frame_data, read_command
 from tapefold.units import SECOND
 
@@ -582,7 +584,7 @@ def test_each_exchange_is_masked_by_its_own_guard_and_checked_by_all(folder: Pat
     assert isinstance(made.failure, Leak)
 
 
-def test_only_answers_over_http_are_private_and_only_where_that_is_said(folder: Path) -> None:
+def test_all_that_is_asked_and_heard_is_private_and_only_where_that_is_said(folder: Path) -> None:
     class Curious(Unguarded):
         def check(self, data: str | bytes, where: str, *, private: bool = False) -> None:
             seen.add((where, private))
@@ -591,12 +593,22 @@ def test_only_answers_over_http_are_private_and_only_where_that_is_said(folder: 
     for private in (False, True):
         seen: set[tuple[str, bool]] = set()
         made = Recorder(folder / str(private), meta(), {"binance": Curious()}, private=private)
+        made.command(START, Subscribe("binance", ("AB",)))
+        opened(made)
         made.frame(recv(0, b"{}"))
+        made.frame(Frame(START, LANE, "close", status=1000))
+        made.out(START, asked)
         made.frame(Frame(START, "binance/http", "response", b"{}", asked, 200))
         made.close()
         assert seen == {
-            (f"{LANE} recv", False),
+            ("engine command", False),
+            (f"{LANE} open", private),
+            (f"{LANE} opened", private),
+            (f"{LANE} recv", private),
+            (f"{LANE} close", private),
+            ("binance/http request", private),
             ("binance/http response", private),
+            ("http.yaml, request 1", False),  # the whole of it, base64 and all
             ("http.yaml, request 1", private),
             ("http.yaml, request 1, body", private),
         }
@@ -652,6 +664,73 @@ def test_no_secret_ever_reaches_the_folder(folder: Path) -> None:
     data = everything(again.folder)
     assert not any(run in data or run in str(again.failure).encode() for run in runs(SECRET))
     assert len(lines(again.folder)) == 2
+
+
+WORD = "Zz9aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW"
+"""What an exchange may mint, and no rule names."""
+NAMED = Request("GET", f"https://x/?sessionToken={WORD}", "book", n=1, lane="binance/http")
+PLAIN = Request("GET", "https://x/", "book", n=1, lane="binance/http")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        Open(LANE, f"wss://x/ws/{WORD}"),
+        Send(LANE, f'{{"k":"{WORD}"}}'),
+        Close(LANE, 1000, WORD),
+        NAMED,
+        Frame(START, LANE, "recv", f'{{"k":"{WORD}"}}'.encode()),
+        Frame(START, LANE, "recv", f"\0{WORD}\xff".encode("latin-1"), binary=True),
+        Frame(START, LANE, "close", status=1000, reason=WORD),
+        Frame(START, "binance/http", "failed", request=PLAIN, reason=WORD),
+        Frame(START, "binance/http", "response", b"{}", NAMED, 200),
+        Frame(START, "binance/http", "response", WORD.encode(), PLAIN, 200),
+    ],
+)
+def test_a_long_word_that_no_rule_names_ends_a_private_recording_wherever_it_stands(
+    folder: Path, moment: Outgoing | Frame
+) -> None:
+    for private in (True, False):
+        made = recorder(folder.with_name(str(private)), guard(), private=private)
+        if isinstance(moment, Frame):
+            made.frame(moment)
+        else:
+            made.out(START, moment)
+        made.close()
+        assert (made.failure is not None) is private
+        assert len(lines(made.folder)) == (0 if private else 1)
+        assert not private or WORD.encode() not in everything(made.folder)
+
+
+def test_what_is_no_text_is_not_taken_for_a_key_when_it_is_written_in_base64(folder: Path) -> None:
+    noise = bytes(range(256))
+    made = recorder(folder, guard(), private=True)
+    made.frame(Frame(START, LANE, "recv", noise, binary=True))
+    made.frame(Frame(START, "binance/http", "response", noise, PLAIN, 200))
+    made.close()
+    assert made.failure is None
+    assert len(lines(folder)) == 2
+
+
+def test_no_frame_makes_the_recording_unreadable(folder: Path) -> None:
+    made = recorder(folder)
+    made.frame(recv(0, b"\x01" * (6 << 20)))
+    made.frame(recv(1, b"{}"))
+    made.close()
+    assert made.failure is None
+    assert [line.coding for line in lines(folder)] == ["base64", ""]
+
+
+def test_a_line_that_is_too_long_ends_the_recording_and_is_not_written(folder: Path) -> None:
+    made = recorder(folder)
+    opened(made)
+    made.out(
+        START, Send(LANE, "\x01" * (6 << 20))
+    )  # a client's text has no other way to be written
+    made.close()
+    assert f"{LANE} sent: 3774" in str(made.failure)
+    assert f"a line has {LINE_MAX} at the most" in str(made.failure)
+    assert len(lines(folder)) == 2
 
 
 def test_public_data_is_recorded_byte_for_byte_with_the_real_guard(

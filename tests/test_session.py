@@ -5,14 +5,17 @@ tested is the reading of files.
 """
 
 import contextlib
+import gzip
 import os
 import shutil
 import subprocess
 import sys
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import pytest
+import yaml
 import zstandard
 from builders import START, World, delta, played, request, snapshot, tiny
 from hypothesis import given, settings
@@ -23,7 +26,7 @@ from tapefold.errors import AdapterError, Mismatch, SessionError
 from tapefold.log import Log
 from tapefold.replay import Replay
 from tapefold.session import Meta, Session, SessionWriter, files, new_session
-from tapefold.session.cassette import END, Cassette
+from tapefold.session.cassette import END, HEAD, Cassette, interaction
 from tapefold.session.tape import embed, frame_data, read_line, to_line
 
 
@@ -85,6 +88,17 @@ def test_a_sealed_session_reaches_its_digests_and_knows_that_nobody_edited_it(
 def test_an_edited_session_knows_it(copy: Path) -> None:
     edit(copy / "tape.jsonl", b'"1.17"', b'"1.18"')
     assert Session(copy).edited() is True
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x01" * (6 << 20), "\u2028".encode() * 10, b"[" * files.FRAME_MAX]
+)
+def test_no_frame_makes_a_line_that_is_longer_than_a_line_may_be(data: bytes) -> None:
+    element, coding = embed(data)
+    line = to_line(2**62 - 1, "x/1", "recv", element, coding)
+    assert len(line) <= files.LINE_MAX
+    assert coding == ("base64" if data[0] == 1 else "")
+    assert frame_data(read_line(line)) == data
 
 
 @given(st.binary(max_size=60) | st.text(max_size=20).map(str.encode))
@@ -198,6 +212,7 @@ def test_an_answers_headers_survive_the_cassette(
         (b"{Retry-After: ['7'], X: [a, b]}", {"retry-after": "7", "x": "a, b"}),
         (b"{Retry-After: 7}", {"retry-after": "7"}),
         (b"{A: {b: c}, D: [[e]]}", {"a": "", "d": ""}),
+        (b"{Retry-After: '7', X: [a]}", {"retry-after": "7", "x": "a"}),
         (b"null", {}),
         (b"[]", {}),
     ],
@@ -211,6 +226,92 @@ def test_headers_as_others_write_them_are_read(
         + b"}\n"
     )
     assert Cassette(tmp_path).answer(1).headers == read
+
+
+def cassette(folder: Path, body: object, headers: object = None) -> Cassette:
+    """One as vcrpy writes it."""
+    response = {"status": {"code": 200, "message": "OK"}, "headers": headers, "body": body}
+    request = {"method": "GET", "uri": "https://h/p", "body": None}
+    whole = {"version": 1, "interactions": [{"request": request, "response": response}]}
+    (folder / "http.yaml").write_text(yaml.safe_dump(whole))
+    return Cassette(folder)
+
+
+@pytest.mark.parametrize(
+    ("said", "body"),
+    [(None, b""), ("", b""), ("null", b"null"), ("~", b"~"), (b"\xff", b"\xff"), ("x", b"x")],
+)
+def test_a_body_that_is_null_is_empty_and_one_that_says_so_is_not(
+    tmp_path: Path, said: object, body: bytes
+) -> None:
+    assert cassette(tmp_path, {"string": said}).answer(1).body == body
+
+
+@pytest.mark.parametrize("word", ["null", "Null", "NULL", "~", ""])
+def test_yaml_has_five_words_for_null(tmp_path: Path, word: str) -> None:
+    data = (
+        f"interactions:\n- response:\n    status: {{code: 200}}\n    body:\n      string: {word}\n"
+    )
+    (tmp_path / "http.yaml").write_text(data)
+    assert Cassette(tmp_path).answer(1).body == b""
+
+
+def raw(data: bytes) -> bytes:
+    """Deflate without what zlib puts around it."""
+    pack = zlib.compressobj(wbits=-15)
+    return pack.compress(data) + pack.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip.compress(b'{"a":1}')),
+        ("GZIP", gzip.compress(b'{"a":1}')),
+        ("x-gzip", gzip.compress(b'{"a":1}')),
+        ("deflate", zlib.compress(b'{"a":1}')),
+        ("deflate", raw(b'{"a":1}')),
+        ("deflate, gzip", gzip.compress(zlib.compress(b'{"a":1}'))),
+        ("identity", b'{"a":1}'),
+        ("gzip", b'{"a":1}'),  # aiohttp unpacks it, and keeps the header
+        ("br", b'{"a":1}'),
+    ],
+)
+def test_a_body_that_was_kept_packed_is_unpacked(
+    tmp_path: Path, encoding: str, body: bytes
+) -> None:
+    headers = {"Content-Encoding": [encoding], "A": ["b"]}
+    answer = cassette(tmp_path, {"string": body}, headers).answer(1)
+    assert (answer.body, answer.headers) == (b'{"a":1}', {"a": "b"})
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "says"),
+    [
+        ("gzip", gzip.compress(bytes(files.FRAME_MAX + 1)), "more than 16777216 bytes"),
+        ("gzip", gzip.compress(b"abc")[:-1], "cut short"),
+        ("gzip", b"\x1f\x8b\xff\xff", "damaged"),
+        ("deflate", b"\xff\xff", "damaged"),
+        ("br", b"\xff\xff", "'br'"),
+    ],
+)
+def test_a_body_that_cannot_be_unpacked_is_refused(
+    tmp_path: Path, encoding: str, body: bytes, says: str
+) -> None:
+    with pytest.raises(SessionError, match=r"interaction 1 has a .*body") as error:
+        cassette(tmp_path, {"string": body}, {"content-encoding": encoding}).answer(1)
+    assert says in str(error.value)
+
+
+def test_an_answer_of_control_characters_alone_is_no_longer_than_one_may_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tapefold.session.cassette.ITEM_MAX", 4096)
+    body = b"\x01" * 2000
+    asked = Request("GET", "https://x/", "book", "AB", n=1, lane="x/http")
+    item = interaction(Frame(START, "x/http", "response", body, asked, 200))
+    assert len(item) < 4096
+    (tmp_path / "http.yaml").write_bytes(HEAD + item)
+    assert Cassette(tmp_path).answer(1).body == body
 
 
 def test_what_a_dead_process_was_making_is_removed_by_the_next_that_makes_it(

@@ -12,7 +12,7 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -418,6 +418,34 @@ async def test_a_body_that_is_not_as_wanted_is_unmatched(wanted: Any, sent: Any)
     assert lines[2][6:].startswith(("≠ body", "- body"))
 
 
+DEEP = ["[" * 3000, *("[" * depth + "]" * depth for depth in range(100, 1100, 25))]
+
+
+async def test_a_body_that_is_nested_too_deep_is_one_request_that_is_unmatched() -> None:
+    with mismatch() as lines:
+        async with rest() as (api, client):
+            for wanted in ({"a": 1}, [...], [re.compile("x")], re.compile("x")):
+                api.respond("POST", "/", body=wanted, optional=True)
+            api.respond("GET", "/", json="well")
+            for text in DEEP:
+                assert (await client.post("/", content=text)).status_code in (200, 501)
+            assert (await client.get("/")).json() == "well"
+    assert lines
+
+
+async def test_a_frame_that_is_nested_too_deep_is_one_frame_that_is_unmatched() -> None:
+    with mismatch() as lines:
+        async with talking() as (_, ws, (client,)):
+            ws.reply({"a": 1}, None, optional=True)
+            ws.reply(re.compile("x"), None, optional=True)
+            ws.reply("well", "yes")
+            for text in DEEP:
+                await client.send_message(text)
+            await client.send_message("well")
+            assert await client.get_message() == "yes"
+    assert len(lines) == len(DEEP)
+
+
 async def test_headers_that_are_wanted_are_matched() -> None:
     async with rest() as (api, client):
         api.respond("GET", "/", sent_headers={"X-MBX-APIKEY": ...}, content="signed")
@@ -488,6 +516,39 @@ async def test_what_is_due_at_once_comes_in_the_order_in_which_it_was_scripted(
         ws.script("already", after=go)  # a cause that has come already is no reason to wait
         assert await client.get_message() == "already"
         assert [type(entry) for entry in stub.journal] == [Connected, Said]
+
+
+async def test_a_step_for_a_client_that_has_not_come_holds_up_nobody_else() -> None:
+    async with open_stub(virtual=True) as stub, trio.open_nursery() as nursery:
+        ws = stub.ws(STREAM)
+        ws.script({"n": 1}, client=1)
+        ws.script({"n": 2}, client=0)
+        ws.script({"n": 3}, client=1)
+        ws.script({"n": 4})
+        ws.script_close(1012, after=left())
+        first = await dialled(stub, nursery)
+        assert [(await told(first))["n"] for _ in range(2)] == [2, 4]
+        second = await dialled(stub, nursery)
+        await stub.seen(ws, times=2)
+        await ws.send({"n": 5})
+        assert [(await told(second))["n"] for _ in range(3)] == [1, 3, 5]
+        assert (await told(first))["n"] == 5
+        await second.aclose()
+        assert await ended(first) == (1012, None)
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_is_for_all_waits_for_the_next_where_all_have_left() -> None:
+    async with talking() as (stub, ws, (client,)):
+        go = left()
+        ws.script({"n": 1}, after=go)
+        ws.script({"n": 2}, after=go)
+        await client.aclose()
+        await stub.seen(go)
+        async with trio.open_nursery() as nursery:
+            again = await dialled(stub, nursery)
+            assert [(await told(again))["n"] for _ in range(2)] == [1, 2]
+            nursery.cancel_scope.cancel()
 
 
 async def test_one_waits_for_causes_and_not_for_time() -> None:
@@ -751,7 +812,7 @@ async def test_what_nobody_preset_is_passed_through_only_where_that_was_said(
         assert [e.passed for e in stub.journal if isinstance(e, Asked)] == [False, True]
 
 
-@pytest.mark.parametrize("word", ["true", "Yes", "1"])
+@pytest.mark.parametrize("word", ["true", "Yes", "1", "on", "2"])
 async def test_nothing_is_passed_through_in_mock_mode(
     word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -759,6 +820,33 @@ async def test_nothing_is_passed_through_in_mock_mode(
     async with open_stub(virtual=True) as stub:
         with pytest.raises(Forbidden, match="MOCK_API_ENABLED is set"):
             stub.http(HOST, passthrough=True)
+
+
+@pytest.mark.parametrize("word", ["", "0", "False", "no"])
+async def test_in_no_mock_mode_it_is(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOCK_API_ENABLED", word)
+    async with open_stub(virtual=True) as stub:
+        stub.http(HOST, passthrough=True)
+
+
+@pytest.mark.parametrize("end", [pytest.skip, pytest.fail, pytest.xfail])
+async def test_what_pytest_ends_a_test_with_arrives_as_itself(end: Callable[[str], object]) -> None:
+    async def stop() -> None:
+        async with open_stub(virtual=True):
+            end("enough")
+
+    kinds = (pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception)
+    with pytest.raises(kinds, match="enough"):
+        await stop()
+
+
+async def test_a_stub_that_is_cancelled_is_just_cancelled() -> None:
+    with trio.CancelScope() as scope:
+        async with open_stub(virtual=True) as stub, trio.open_nursery() as nursery:
+            stub.ws(STREAM).script("never", optional=True)
+            nursery.start_soon(trio.sleep_forever)
+            scope.cancel()
+    assert scope.cancelled_caught
 
 
 async def test_an_error_of_the_test_arrives_as_itself_with_what_was_amiss_beside_it() -> None:

@@ -2,7 +2,7 @@
 
 Data flows one way, and each room imports only from those before it:
 
-    units errors events      the words
+    units errors home events the words
     log                      what was said, in order, for ever
     folds views history      what that adds up to, now and at any position
     adapter                  how exchanges speak, as data and pure functions

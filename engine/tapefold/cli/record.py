@@ -2,7 +2,7 @@
 
 import signal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import click
 import trio
@@ -12,13 +12,15 @@ from tapefold.cli.options import examples, parsed
 from tapefold.cli.recording import Watched, secrets_of, told
 from tapefold.cli.tables import draw_table, views_table
 from tapefold.cli.terminal import say, say_json
-from tapefold.cli.when import parse_span
+from tapefold.cli.when import parse_seconds, parse_span
 from tapefold.engine import Live, open_engine
 from tapefold.errors import Refused
 from tapefold.session import Session
 from tapefold.units import Nanos
 from tapefold.wire import Endpoints
 
+STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a recording in order."""
 _CHANNELS = ("book", "trades", "aggregate_trades", "quotes")
 
 
@@ -44,7 +46,8 @@ _CHANNELS = ("book", "trades", "aggregate_trades", "quotes")
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    callback=parsed(parse_seconds),
     help="Stop after so long; else Ctrl-C.",
 )
 @click.option(
@@ -88,16 +91,19 @@ def command(  # noqa: PLR0913, PLR0917 - each is an option
 ) -> None:
     """Record PAIRs, such as BTC-USDT, of an EXCHANGE until Ctrl-C or for so many seconds.
 
-    The session replays to the same digest as this run: `tapefold replay SESSION` proves it. A kill at
-    any moment leaves a session that can be read.
+    The session replays to the same digest as this run: `tapefold replay SESSION` proves it. Ctrl-C, a
+    `kill` and a closed terminal end it in order, with exit code 0; `kill -9` leaves a session that can
+    be read. Where nothing was heard no session is kept.
     """
     load_adapter(exchange)
+    if folder == Path():
+        raise click.BadParameter("name a new folder", param_hint="-o")
     if folder.exists() or folder.is_symlink():
         raise Refused(f"{folder} is there already: name a folder that is not, or remove it")
     heard = cast("tuple[Channel, ...]", channels or _CHANNELS[:2] + _CHANNELS[3:])
     wanted = Subscribe(exchange, pairs, heard, depth, silence)
     endpoints = Endpoints(ws, rest).check()
-    watched = Watched(exchange, quiet=as_json)
+    watched = Watched(exchange, endpoints, quiet=as_json)
     live = Live(
         (exchange,),
         endpoints={exchange: endpoints},
@@ -105,12 +111,12 @@ def command(  # noqa: PLR0913, PLR0917 - each is an option
         notice=watched.notice,
     )
     trio.run(_record, live, wanted, folder, log, seconds, watched)
+    watched.check(folder)
     facts = told(Session(folder), watched)
     if as_json:
         say_json(facts)
     else:
         _say(facts, watched, log)
-    watched.check(folder)
 
 
 async def _record(
@@ -122,31 +128,31 @@ async def _record(
     watched: Watched,
 ) -> None:
     """Record until it is told to stop, and seal what was recorded."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with open_engine(live, log=log, record=folder) as engine:
-            watched.engine = engine
-            engine.command(WatchClock(wanted.exchange))
-            engine.command(wanted)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(watched.follow, engine)
-                nursery.start_soon(watched.show, engine)
-                with trio.move_on_after(float("inf") if seconds is None else seconds):
-                    await _until_stopped(signals, watched)
-                nursery.cancel_scope.cancel()
-            watched.end()
+    async with open_engine(live, log=log, record=folder) as engine:
+        watched.engine = engine
+        engine.command(WatchClock(wanted.exchange))
+        engine.command(wanted)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watched.follow, engine)
+            nursery.start_soon(watched.show, engine)
+            with trio.move_on_after(float("inf") if seconds is None else seconds):
+                await _until_stopped(watched)
+            nursery.cancel_scope.cancel()
+        watched.end()  # from here on a signal ends it where it is: unsealed, and readable
 
 
-async def _until_stopped(signals: Any, watched: Watched) -> None:
-    """Until Ctrl-C, a `kill`, or a recording that cannot go on."""
-    async with trio.open_nursery() as nursery:
+async def _until_stopped(watched: Watched) -> None:
+    """Until Ctrl-C, a `kill`, a terminal that is closed, or a recording that cannot go on."""
+    with trio.open_signal_receiver(*STOPS) as signals:
+        async with trio.open_nursery() as nursery:
 
-        async def ask() -> None:
-            async for _ in signals:
-                nursery.cancel_scope.cancel()
+            async def ask() -> None:
+                async for _ in signals:
+                    nursery.cancel_scope.cancel()
 
-        nursery.start_soon(ask)
-        await watched.stopped.wait()
-        nursery.cancel_scope.cancel()
+            nursery.start_soon(ask)
+            await watched.stopped.wait()
+            nursery.cancel_scope.cancel()
 
 
 def _say(facts: dict[str, Any], watched: Watched, log: Path | None) -> None:

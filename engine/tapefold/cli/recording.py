@@ -1,6 +1,7 @@
 """What somebody sees of a recording as it runs, and what it came to."""
 
 import os
+import shutil
 import sys
 from contextlib import aclosing
 from pathlib import Path
@@ -13,7 +14,7 @@ from tapefold.adapter import Frame
 from tapefold.cli.tables import drawn, views_table
 from tapefold.cli.terminal import INTERVAL, on_terminal, say, screen
 from tapefold.engine import Engine
-from tapefold.errors import BadInput, Refused
+from tapefold.errors import BadInput, Refused, TapefoldError
 from tapefold.events import (
     BookInvalidated,
     FrameRejected,
@@ -21,9 +22,11 @@ from tapefold.events import (
     RequestFailed,
     StreamStale,
 )
+from tapefold.guard import Leak
 from tapefold.log import Record
 from tapefold.session import Session
 from tapefold.units import SECOND
+from tapefold.wire import Endpoints
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,8 +34,6 @@ if TYPE_CHECKING:
 EVERY: Final = 10.0
 """Seconds between two lines of progress in a pipe."""
 _SECRETS: Final = ("API_KEY", "API_SECRET", "PASSPHRASE")
-SECRET_MIN: Final = 6
-"""Characters of the shortest secret that can be looked for."""
 
 
 def secrets_of(exchange: str) -> dict[str, str]:
@@ -44,8 +45,10 @@ def secrets_of(exchange: str) -> dict[str, str]:
 class Watched:
     """A recording that somebody watches."""
 
-    def __init__(self, exchange: str, *, quiet: bool) -> None:
-        self._exchange, self._quiet = exchange, quiet
+    def __init__(self, exchange: str, endpoints: Endpoints, *, quiet: bool) -> None:
+        self._exchange, self._endpoints, self._quiet = exchange, endpoints, quiet
+        self._deaf: Exception | None = None
+        """Why nobody can be told anything any more. The recording is worth more than being heard."""
         self.engine: Engine | None = None
         self.stopped = trio.Event()
         self._began, self.seconds = 0.0, 0.0
@@ -61,7 +64,7 @@ class Watched:
             return
         if frame.kind == "failed":
             assert frame.request is not None
-            host = urlsplit(frame.request.url).hostname
+            host = urlsplit(self._endpoints.rest_url(frame.request.url)).netloc
             about = f"{frame.request.purpose} {frame.request.subject}".rstrip()
             self._trouble = f"no answer of {host} about {about} ({frame.reason})"
         elif frame.status < 1000:
@@ -128,21 +131,35 @@ class Watched:
         engine = self.engine
         assert engine is not None
         if engine.recorder and engine.recorder.failure:
-            raise engine.recorder.failure
+            failure = engine.recorder.failure
+            if isinstance(failure, Leak):
+                raise Refused(
+                    f"the recording ended, since this must not be kept: {failure}; {folder} has what "
+                    "came before, and replays as far as it goes"
+                )
+            raise failure
+        if not engine.frames:
+            shutil.rmtree(folder)
+            raise self._nothing(engine)
+        if self._deaf:
+            raise self._deaf
+
+    def _nothing(self, engine: Engine) -> TapefoldError:
         if self._missing and not engine.views.instruments.rows:
-            raise BadInput(
+            return BadInput(
                 f"{self._exchange} has no instrument {', '.join(self._missing)}: pairs are written "
                 "BASE-QUOTE, such as BTC-USDT"
             )
-        if not engine.frames:
-            why = f" ({self._trouble})" if self._trouble else ""
-            raise Refused(
-                f"nothing was heard of {self._exchange}{why}; {folder} has what was tried"
-            )
+        why = f" ({self._trouble})" if self._trouble else ""
+        return Refused(f"nothing was heard of {self._exchange}{why}, so no session was kept")
 
     def _tell(self, line: str) -> None:
-        if not self._quiet:
+        if self._quiet or self._deaf:
+            return
+        try:
             say(line)
+        except (Refused, BrokenPipeError) as error:
+            self._deaf = error
 
     def _line(self, engine: Engine) -> str:
         gaps = sum(book.gaps for book in engine.views.books.values())

@@ -31,6 +31,17 @@ class Until(NamedTuple):
         return self.time if self.after is None else start + self.after
 
 
+def parse_seconds(text: str) -> float:
+    """So many seconds, more than none. Raises `ValueError`."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < _LIMIT:
+        raise ValueError(f"{text!r} is no number of seconds above 0")
+    return seconds
+
+
 def parse_span(text: str) -> Nanos:
     """A span such as `30s` or `5m`, in nanoseconds. Raises `ValueError`."""
     match = _SPAN.fullmatch(text if text.startswith("+") else f"+{text}")

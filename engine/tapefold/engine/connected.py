@@ -16,7 +16,9 @@ from tapefold.wire import Onlooker, Outside, Tee, Wire
 class Connected:
     """Exchanges as they are."""
 
-    def __init__(self, live: Live, log: Log, outside: Outside, run: Run, tee: Tee | None) -> None:
+    def __init__(
+        self, live: Live, log: Log, outside: Outside, run: Run, *, started: Nanos, tee: Tee | None
+    ) -> None:
         adapters = {exchange: load_adapter(exchange) for exchange in live.exchanges}
         self.kernel = Kernel(adapters, log)
         self._stepped: Callable[[], bool] = lambda: False
@@ -28,7 +30,7 @@ class Connected:
             endpoints=live.endpoints,
             onlooker=Onlooker(lambda: self._stepped(), live.notice),
         )
-        self.kernel.start(self._wire.time, run)
+        self.kernel.start(started, run)
 
     @property
     def time(self) -> Nanos:

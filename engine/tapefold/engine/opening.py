@@ -5,23 +5,23 @@ from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 import trio
 
 from tapefold.adapter import load_adapter
 from tapefold.engine.engine import Engine, Source, lone
-from tapefold.engine.live import Live, check_reach, mocking
+from tapefold.engine.live import Live, check
 from tapefold.engine.played import Played, Saver
 from tapefold.errors import LogError, Refused
 from tapefold.history import Cache
+from tapefold.home import mocking
 from tapefold.kernel import Run
 from tapefold.log import Log, open_log
 from tapefold.session import Meta, Session
 
-if (
-    TYPE_CHECKING
-):  # what speaks HTTP takes a tenth of a second to import, and a replay needs none of it
+if TYPE_CHECKING:
+    # What speaks HTTP takes a tenth of a second to import, and a replay needs none of it.
     from tapefold.record import Recorder
 
 Mode: TypeAlias = Literal["replay", "mock", "virtual"]
@@ -45,12 +45,12 @@ async def open_engine(
     the block commands.
 
     The log is in memory, or in a new file *log*, which is kept. *record*, live and in mock mode, is a
-    new folder, which becomes a session of this run; where the block raises it stays unsealed. Raises
-    `SessionError`, `LogError`, `LogLocked`, `Refused`; on leaving, what stood in the way (`Mismatch`,
-    ...), if the block did not hear of it. What the block raises comes out as it is.
+    new folder, which becomes a session of this run: on leaving, also where it is cancelled, it is
+    replayed once and sealed; where the block raises it stays unsealed. Raises `SessionError`,
+    `LogError`, `LogLocked`, `Refused`; on leaving, what stood in the way (`Mismatch`, ...), if the
+    block did not hear of it. What the block raises comes out as it is.
     """
-    if speed is not None and not speed > 0:
-        raise ValueError(f"a speed is a number above 0, not {speed}")
+    _check(source, mode, speed)
     if not isinstance(source, Live | Session):
         source = Session(source)
     path = Path(log) if log is not None else None
@@ -67,6 +67,16 @@ async def open_engine(
         Cache(path).save(engine.views, opened.digest())
     if engine.failure and not engine.told:
         raise engine.failure
+
+
+def _check(source: object, mode: Mode | None, speed: float | None) -> None:
+    """Refuse what would be ignored. Raises `ValueError`."""
+    if speed is not None and not speed > 0:
+        raise ValueError(f"a speed is a number above 0, not {speed}")
+    if mode not in (None, *get_args(Mode)):
+        raise ValueError(f"a mode is one of {', '.join(get_args(Mode))}, not {mode!r}")
+    if isinstance(source, Live) and (mode or speed):
+        raise ValueError("mode and speed are of a session: exchanges are live, as fast as they are")
 
 
 @contextmanager
@@ -86,26 +96,46 @@ def _recorded(engine: Engine, recorder: "Recorder | None") -> Generator[None]:
         return
     try:
         yield
-        rows = engine.views.instruments.rows.values()
-        recorder.meta.instruments = [row.symbol for row in rows]
-        recorder.seal(engine.log.digest())
+        _seal(engine, recorder)
+    except (trio.Cancelled, BaseExceptionGroup) as error:
+        if _is_only_cancelled(error):  # a time that is over ends a recording in order
+            _seal(engine, recorder)
+        raise
     finally:
         recorder.close()
+
+
+def _is_only_cancelled(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(map(_is_only_cancelled, group.exceptions))
+    return isinstance(error, trio.Cancelled)
+
+
+def _seal(engine: Engine, recorder: "Recorder") -> None:
+    rows = engine.views.instruments.rows.values()
+    recorder.meta.instruments = [row.symbol for row in rows]
+    recorder.seal(engine.log.digest())
 
 
 @asynccontextmanager
 async def _working(engine: Engine) -> AsyncGenerator[None]:
     """Beside the block the engine runs. A lone error comes out as itself, and not as a group."""
+    own: list[BaseException] = []
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(engine.run)
-            yield
+            try:
+                yield
+            except BaseException as error:
+                own.append(error)
+                raise
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        error = lone(group)
-        if error is group or isinstance(error, trio.Cancelled):
+        told = own[0] if own and len(group.exceptions) == 1 else lone(group)
+        if told is group or isinstance(told, trio.Cancelled):
             raise
-        raise error from error.__cause__
+        raise told from told.__cause__
 
 
 def _played(
@@ -147,8 +177,7 @@ def _connected(
     from tapefold.engine.connected import Connected
     from tapefold.wire import live
 
-    for exchange in source.exchanges:
-        check_reach(source, exchange)
+    check(source)
     seed = SystemRandom().getrandbits(32) if source.seed is None else source.seed
     versions = {"tapefold": version("tapefold")}
     outside = source.outside or live()
@@ -165,7 +194,7 @@ def _connected(
             versions=versions,
         )
         recorder = _recorder(Path(record), meta, source.secrets)
-    return Connected(source, log, outside, run, recorder), recorder
+    return Connected(source, log, outside, run, started=started, tee=recorder), recorder
 
 
 def _recorder(folder: Path, meta: Meta, secrets: Mapping[str, str]) -> "Recorder":

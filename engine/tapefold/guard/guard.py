@@ -6,7 +6,12 @@ are written by people and can be wrong; the search does not believe them.
 
 Not noticed: what was encrypted or hashed; pieces of a secret under 11 characters with other text
 between; more than three encodings one over the other; raw deflate that does not begin where its text
-begins (it has no mark); pieces in JSON that stands there backwards.
+begins (it has no mark); pieces in JSON that stands there backwards; a secret of under 11 characters in
+other letters (capitals for small ones), or base64 in other letters; account numbers that are encoded,
+and those of under 8 digits, as tokens of under 6 characters, anywhere but in their fields; tokens in a
+list or an object that is their field's value, and whatever else an exchange minted and no rule names:
+in public traffic always, in private traffic where it does not look like a key. A number that looks like
+one of our stand-ins, such as 99999998, is taken for one and stays.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """Masking in place: every byte of a text stays but the values of the fields that a rule names.
 
 A field is a JSON key, also of JSON inside a JSON string, up to three times; and a name in a query or
-a form. A value is a string or a number; objects, arrays, true, false and null stay as they are, and
-are what `check` is for.
+a form, of a token or an account also in a sentence. A value is a string or a number; objects, arrays,
+true, false and null stay as they are, and are what `check` is for.
 """
 
 import json
@@ -19,7 +19,10 @@ Stand: TypeAlias = Callable[[Kind, str, str], str]
 """What to write for a value: its field's kind and name, and the value without escapes."""
 
 NESTED_MAX: Final = 3
+AROUND: Final = 1 << 10
+"""Characters before and behind a parameter in which a blank says that it is in no query."""
 _NUMBER: Final = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_BLANK = re.compile(r"\s")
 _IS_NUMBER = re.compile(_NUMBER, re.ASCII).fullmatch
 
 
@@ -65,12 +68,21 @@ class Masks:
     def _in_form(self, stand: Stand, match: re.Match[str]) -> str:
         name, text = match["name"], match["text"]
         kind, value = self._kinds[name], unquote(text)
-        if not text:
+        # What is private is masked in any sentence; a time is one of a request's only in a request.
+        if not text or (kind == "volatile" and not _is_query(match)):
             return match[0]
         new = stand(kind, name, value)
         if kind == "volatile" and _IS_NUMBER(value):
             new = "0"
         return match[0] if new == value else _put(match, "text", new)
+
+
+def _is_query(match: re.Match[str]) -> bool:
+    """Is the whole string that this stands in a query, a form or a URL? None of them has a blank."""
+    text, first, last = match.string, match.start(), match.end()
+    start = max(text.rfind('"', max(0, first - AROUND), first) + 1, first - AROUND, 0)
+    end = text.find('"', last, last + AROUND)
+    return _BLANK.search(text, start, last + AROUND if end < 0 else end) is None
 
 
 def _string(kind: Kind, name: str, text: str, stand: Stand, level: int) -> str:

@@ -1,5 +1,7 @@
 """What betrays a secret: each run of it that is long enough, as it is or encoded once, either way round.
 
+Capitals and small letters are one, but in base64, where they are different words, and in short secrets.
+
 Nothing here shows a value: no `repr`, no message, no name of a form.
 """
 
@@ -27,9 +29,13 @@ PUNCTUATION: Final = bytes(byte for byte in range(256) if byte not in _WORD)
 class _Form:
     """One way in which a secret may stand in a text."""
 
-    __slots__ = ("least", "name", "text", "way", "whole")
+    __slots__ = ("folded", "least", "name", "text", "way", "whole")
 
-    def __init__(self, name: str, way: str, text: bytes, least: int) -> None:
+    def __init__(
+        self, name: str, way: str, text: bytes, least: int, *, folded: bool = False
+    ) -> None:
+        self.folded = folded
+        """It is in small letters, and so must be what it is looked for in."""
         self.name = name
         self.way = way
         self.text = text
@@ -74,24 +80,27 @@ class Needles:
         short = len(data) < RUN
         floor = SHORTEST if short else RUN
         for way, text, least in _ways(data, floor):
-            for form in (
+            forms = [
                 _Form(name, way, text, least),
                 _Form(name, f"{way}, reversed", text[::-1], least),
-            ):
-                if short:
-                    self._short.append(form)
-                    self.least = min(self.least, len(text))
-                else:
-                    self._long.append(form)
-                    self._grams |= _every_gram(form.text)
+            ]
+            if short:  # a word: in capitals it may be the name of something
+                self._short += forms
+                self.least = min(self.least, len(text))
+            else:
+                self._long += forms
+                self._grams |= _every_gram(text.lower()) | _every_gram(text[::-1].lower())
+        if not short:
+            self._long += _in_other_letters(name, data)
 
     def find(self, text: bytes) -> str:
         """Which secret *text* holds, and in what form; nothing where it holds none."""
+        lower = text.lower()
         if not (
-            self._grams.isdisjoint(_grams(text, 0)) and self._grams.isdisjoint(_grams(text, 4))
+            self._grams.isdisjoint(_grams(lower, 0)) and self._grams.isdisjoint(_grams(lower, 4))
         ):
             for form in self._long:
-                if form.within(text):
+                if form.within(lower if form.folded else text):
                     return f"{form.name} ({form.way})"
         for form in self._short:
             if form.whole_within(text):
@@ -125,6 +134,13 @@ def _ways(data: bytes, floor: int) -> Iterator[tuple[str, bytes, int]]:
             # and one behind where the bits do not come out even.
             end = len(text) - (1 if (offset + len(data)) % 3 else 0)
             yield from _bare("base64", text[(0, 2, 3)[offset] : end], _BASE64_RUN, floor)
+
+
+def _in_other_letters(name: str, data: bytes) -> Iterator[_Form]:
+    """A secret whose capitals became small or the other way round, as those of hex and UUIDs do."""
+    for way, text, least in _bare("in other letters", data.lower(), RUN, RUN):
+        yield _Form(name, way, text, least, folded=True)
+        yield _Form(name, f"{way}, reversed", text[::-1], least, folded=True)
 
 
 def _bare(way: str, text: bytes, least: int, floor: int) -> Iterator[tuple[str, bytes, int]]:

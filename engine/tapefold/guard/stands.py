@@ -1,5 +1,7 @@
 """What stands in for a masked value: of the same type and length, and made without looking at it.
 
+A number of under 8 digits has one of 8: of so few digits every number may be somebody's account.
+
 A stand-in comes from its field's name and an ordinal, so it tells nothing of the value, not even by a
 hash; and a value has one stand-in, wherever and however it is written.
 """
@@ -7,11 +9,16 @@ hash; and a value has one stand-in, wherever and however it is written.
 import json
 import re
 from collections.abc import Iterator
+from typing import Final
 from urllib.parse import quote
 
 from tapefold.guard.needles import RUN, as_bytes, whole
 
+DIGITS_MIN: Final = 8
+"""Digits of a number that stands in for another."""
 _MADE = re.compile(r"[1-9][0-9]{0,4}x+", re.ASCII).fullmatch
+_MADE_NUMBER = re.compile(rf"9{{{DIGITS_MIN - 2},}}[0-9]{{2}}", re.ASCII).fullmatch
+"""The first hundred of each length."""
 
 
 class Everywhere:
@@ -76,7 +83,8 @@ class Stands:
     def known(self, name: str, value: str) -> bool:
         """Has it a stand-in, or is it one? That of another recording is known by its looks."""
         letters = _letters(name)
-        if value.startswith(letters) and _MADE(value.removeprefix(letters)):
+        word = value.startswith(letters) and _MADE(value.removeprefix(letters))
+        if word or (_MADE_NUMBER(value) and value not in self._stand):
             self.reserve(value)
         return value in self._stand or value in self._taken
 
@@ -110,7 +118,8 @@ class Stands:
 
 
 def _number(_: str, ordinal: int, size: int) -> str:
-    """999, 998, 997 ... 100; longer where there are no more of that length."""
+    """99999999, 99999998, 99999997 ... 10000000; longer where there are no more of that length."""
+    size = max(size, DIGITS_MIN)
     if ordinal <= 9 * 10 ** (size - 1):
         return str(10**size - ordinal)
     return str(10**size + ordinal)

@@ -11,15 +11,19 @@ from collections.abc import Collection, Iterable, Iterator
 _LONG = re.compile(rb"[A-Za-z0-9_+-]{24,}")
 _HEX = re.compile(rb"[0-9a-fA-F]{32}")
 _CLASSES = (re.compile(rb"[a-z]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]"))
-_FIELD = re.compile(rb"(?:^|[\"'?&\s{,])([A-Za-z_]{1,23})(?:\\*[\"']?\s*:|=)")
+_FIELD = re.compile(rb"(?:^|[\"'?&\s{,])([A-Za-z_]{1,23})(?:\\*[\"']?\s*:(?!//)|=)")
 _BEFORE = 128
 
 
 def looks_like_a_key(word: bytes) -> bool:
-    """Small letters, capitals and digits in 24 characters or more, or 32 hex digits in a row."""
+    """Small letters, capitals and digits in 24 characters or more, or 32 hex digits in a row.
+
+    From 48 on two of the three are enough: listen keys have small letters and digits alone.
+    """
     if len(word) < 24:
         return False
-    return _HEX.search(word) is not None or all(kind.search(word) for kind in _CLASSES)
+    kinds = sum(kind.search(word) is not None for kind in _CLASSES)
+    return kinds == 3 or (kinds == 2 and len(word) >= 48) or _HEX.search(word) is not None
 
 
 def unknown(text: bytes, known: Collection[bytes], stands: Iterable[bytes]) -> str:

@@ -42,7 +42,7 @@ class Books:
     def wait_for(self, time: Nanos, row: InstrumentListed) -> None:
         """Hold what comes of a book until its snapshot is there."""
         self.syncs[row.instrument].wait()
-        self._requests.ask(time, ("book", row.native_symbol))
+        self._requests.ask_from_now(time, ("book", row.native_symbol))
 
     def _invalidate(self, time: Nanos, instrument: int, reason: Reason, got: int = 0) -> None:
         last = 0 if reason == "disconnected" else self.syncs[instrument].sequence
@@ -82,7 +82,7 @@ class Books:
     def snapshot(self, time: Nanos, event: BookSnapshot) -> None:
         """A snapshot came: log it, and what was held on top of it."""
         sync = self.syncs[event.instrument]
-        if sync.state != "waiting":
+        if sync.state != "waiting" or self._is_outdated(time, event.instrument):
             return
         fit = sync.snapshot(event.sequence)
         if fit is None:  # it ends before the held deltas begin
@@ -99,6 +99,14 @@ class Books:
             self._invalidate(time, instrument, "crossed")
             self.syncs[instrument].wait()
             self._ask_anew(time, instrument)
+
+    def _is_outdated(self, time: Nanos, instrument: int) -> bool:
+        """Whether a snapshot was asked for before its book was waited for.
+
+        What came in between is in nobody's hands: such a book would look live, and lack it.
+        """
+        native = self._core.views.instruments.rows[instrument].native_symbol
+        return self._requests.is_outdated(time, ("book", native))
 
     def _ask_anew(self, time: Nanos, instrument: int) -> None:
         native = self._core.views.instruments.rows[instrument].native_symbol

@@ -71,8 +71,21 @@ class Kernel:
         self._commit()
         return self._out()
 
+    def check(self, command: Command) -> None:
+        """Whether `command` would do it. Raises `AdapterError` for an exchange or a channel it has not."""
+        exchange = command.lane if isinstance(command, Unsubscribe) else command.exchange
+        feed = self._feed(exchange)
+        if isinstance(command, Subscribe):
+            channels = feed.adapter.description.channels
+            for channel in command.channels:
+                if channel not in channels:
+                    raise AdapterError(
+                        f"{exchange} has no channel {channel!r}; it has {', '.join(channels)}"
+                    )
+
     def command(self, time: Nanos, command: Command) -> Sequence[Outgoing]:
-        """Do as the caller says. Raises `AdapterError` for an exchange that this kernel does not have."""
+        """Do as the caller says. Raises as `check` does, and has done nothing then."""
+        self.check(command)
         self._core.fire(time)
         match command:
             case Declare():

@@ -39,6 +39,10 @@ class Requests:
         self._make, self._is_wanted = make, is_wanted
         self._in_flight: set[Wanted] = set()
         """Asked, or about to be as soon as the exchange may be asked."""
+        self._left: set[Wanted] = set()
+        """Of those the ones that are on their way."""
+        self._outdated: set[Wanted] = set()
+        """On their way, and what is to come of them is from before it was needed."""
         self.asked: dict[Wanted, Nanos] = {}
         """When each thing was last asked."""
         self._paced = Paced[Wanted](core.at, None, self._leave)
@@ -52,9 +56,23 @@ class Requests:
             self._in_flight.add(wanted)
             self._paced.add(time, wanted)
 
+    def ask_from_now(self, time: Nanos, wanted: Wanted) -> None:
+        """Ask for what is so from now on: an answer to an earlier question will not do."""
+        if wanted in self._left:
+            self._outdated.add(wanted)
+        self.ask(time, wanted)
+
     def answered(self, wanted: Wanted) -> None:
         """It is no longer in flight, however it ended."""
         self._in_flight.discard(wanted)
+        self._left.discard(wanted)
+
+    def is_outdated(self, time: Nanos, wanted: Wanted) -> bool:
+        """Whether what has just been answered is from before; it is asked again then."""
+        if wanted not in self._outdated:
+            return False
+        self.ask(time, wanted)
+        return True
 
     def rest(self, until: Nanos) -> None:
         """Ask nothing before *until*."""
@@ -83,6 +101,8 @@ class Requests:
             self._in_flight.discard(wanted)
             return
         self.asked[wanted] = now
+        self._left.add(wanted)
+        self._outdated.discard(wanted)
         self._core.ask(self._make(wanted), self._lane)
 
     def _is_calm(self, time: Nanos, wanted: Wanted) -> bool:

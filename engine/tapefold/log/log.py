@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 import trio
 
-from tapefold.errors import Fenced, LogError
+from tapefold.errors import Fenced, LogError, Refused
 from tapefold.events import AnyEvent
 from tapefold.log.reader import LogReader, Record, records
 from tapefold.log.segment import BLOCK, START, encoder, link, to_row
@@ -160,6 +160,11 @@ class Log:
     def durable(self) -> int:
         """The last position that no crash can take back. What keeps nothing has nothing to wait for."""
         return self._writer.durable if isinstance(self._writer, ThreadWriter) else self.head
+
+    @property
+    def failure(self) -> Refused | None:
+        """Why nothing more can be written at the moment, if it cannot."""
+        return self._writer.failure if self._writer else None
 
     @property
     def crowded(self) -> bool:

@@ -10,6 +10,7 @@ failures.py   what a mismatch says
 clock.py      the clock of a tape
 conductor.py  when the next line goes
 server.py     the exchange, speaking
+owed.py       what is said, and not taken in yet
 transport.py  HTTP out of the cassette
 door.py       opening and judging a play
 outside.py    HTTP for clients of other processes

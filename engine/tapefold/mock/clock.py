@@ -2,7 +2,8 @@
 
 It stands at the latest line up to which all is done, and runs on only while the conductor lets it: then
 as fast as the play, or at once, but never past the next line. And it never passes what a client has yet
-to read: each frame's own time waits in a queue of its lane until `stamp` takes it.
+to read: each frame's own time waits in a queue of its lane until `stamp` takes it. Of a lane that nobody
+stamps, since its client is another process or has its own name for it, no time is kept.
 """
 
 import math
@@ -21,6 +22,8 @@ class TapeClock:
         self._speed = speed
         self._reached = self._last = started
         self._ahead: dict[str, deque[Nanos]] = {}
+        self._stamped: set[str] = set()
+        """Lanes whose client asks for stamps; `_stamping`: those where it has begun to."""
         self._stamping: set[str] = set()
         self._run: tuple[Nanos, float, Nanos] | None = None
         """From when, since when by trio's clock, and until when it runs."""
@@ -43,6 +46,7 @@ class TapeClock:
     def stamp(self, lane: str) -> Nanos:
         """When that came which was just read on *lane*."""
         queue = self._ahead.setdefault(lane, deque())
+        self.heed(lane)
         self._stamping.add(lane)
         if not queue:
             return self.now()
@@ -66,13 +70,18 @@ class TapeClock:
         finally:
             self._sleepers.pop(number, None)
 
+    def heed(self, lane: str) -> None:
+        """Whoever reads *lane* will ask when it came."""
+        self._stamped.add(lane)
+
     def expect(self, lane: str, time: Nanos) -> None:
         """What is about to be handed over in *lane* has this time, whenever it is read."""
-        self._ahead.setdefault(lane, deque()).append(time)
+        if lane in self._stamped:
+            self._ahead.setdefault(lane, deque()).append(time)
 
     def expect_now(self, lane: str) -> None:
         """Something is about to be said in *lane* that has no place on the tape."""
-        self.expect(lane, max(self.now(), *self._ahead.get(lane, ())))
+        self.expect(lane, max([self.now(), *self._ahead.get(lane, ())]))
 
     def forget(self, lane: str) -> None:
         """Nobody will read any more what was handed over there."""

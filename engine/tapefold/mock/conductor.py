@@ -13,6 +13,7 @@ import trio
 from tapefold.adapter import Command
 from tapefold.mock import failures
 from tapefold.mock.clock import TapeClock
+from tapefold.mock.owed import Owed
 from tapefold.mock.score import Score
 from tapefold.units import SECOND, Nanos
 
@@ -39,7 +40,11 @@ class Tempo(NamedTuple):
 
 
 class Conductor:
-    """Plays the exchange's lines of a score. *settle* comes back when all that was said is taken in."""
+    """Plays the exchange's lines of a score.
+
+    *settle* comes back when all that was said is taken in, or will not be for a while; *owed* knows
+    what is not.
+    """
 
     def __init__(
         self,
@@ -47,8 +52,10 @@ class Conductor:
         clock: TapeClock,
         tempo: Tempo,
         settle: Callable[[bool], Awaitable[None]],
+        owed: Owed,
     ) -> None:
         self._score, self._clock, self._tempo, self._settle = score, clock, tempo, settle
+        self._owed = owed
         self._timeline = score.timeline
         self.finished = trio.Event()
         self.block = trio.CancelScope()
@@ -80,9 +87,7 @@ class Conductor:
         score = self._score
         while not score.failure:
             if score.over:
-                await self._settle(True)
-                self._give.close()
-                self.finished.set()
+                await self._end()
                 return
             line, late = score.next(), False
             if line is None:
@@ -95,6 +100,16 @@ class Conductor:
             self._loose = False
             if not score.failure and not score.done[line] and (late or score.may_go(line)):
                 self._deliver(line)
+
+    async def _end(self) -> None:
+        """All was said; who is slow may still be reading it."""
+        await self._settle(True)
+        if rows := await self._owed.settled(self._tempo.timeout):
+            self._score.fail(failures.untaken(rows, self._tempo.timeout))
+        elif not self._score.failure:
+            self._give.close()
+            self.finished.set()
+        self._owed.move()  # whoever waits for more waits for nothing
 
     def _note(self, line: int | None) -> None:
         """The client did something."""

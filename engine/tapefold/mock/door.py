@@ -1,10 +1,11 @@
 """The mock door: what a client is given instead of the world, and the end of a play."""
 
+import math
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import trio
@@ -26,6 +27,8 @@ from tapefold.units import Nanos
 from tapefold.wire.seams import Dial, Outside
 
 LOOPBACK: Final = "127.0.0.1"
+GRACE: Final = 1.0
+"""Seconds for which a client may read why it is refused."""
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 """The server's, and the client's."""
 
@@ -42,6 +45,8 @@ class Door:
         """Where each recorded origin of connections is now, for clients that dial by themselves."""
         self.finished = conductor.finished
         """Set when the whole tape is done, and all of it was taken in."""
+        self.owed = server.owed
+        """What clients have yet to take in; whoever serves some by other means adds what it owes."""
 
     @property
     def failure(self) -> Mismatch | None:
@@ -103,44 +108,60 @@ async def open_mock(  # noqa: PLR0913 - each is a word of its own, and all have 
 
     *speed*: 1 as recorded, None as fast as the client can. *virtual*: over memory streams instead of
     loopback sockets. *strict*: another order than the tape's is a failure. *patience*: seconds that
-    the client may be late before others go first; *timeout*: seconds more until it is a failure;
-    *barrier*: seconds for which a lane is waited for that has yet to take in what was said, if not
-    the patience; *start*: seconds to wait for the client to begin, if not the timeout.
+    the client may be late before others go first; *timeout*: seconds more until it is a failure, and
+    seconds that it may read nothing at the end; *barrier*: seconds for which a lane is waited for that
+    has yet to take in what was said, if not the patience; *start*: seconds to wait for the client to
+    begin, if not the timeout.
 
     Raises `SessionError`, and `Mismatch` where the client does something that is not on the tape (the
-    block is cancelled then), or leaves before the tape is done.
+    block is cancelled then), leaves before the tape is done, or does not take in what was said.
     """
     timeline = session if isinstance(session, Timeline) else _load(session, adapters)
     barrier, start = patience if barrier is None else barrier, timeout if start is None else start
     tempo = Tempo(speed, patience, timeout, barrier, start)
-    part, errors = Part(Score(timeline, strict=strict)), list[Exception]()
-    clock = TapeClock(timeline.started_ns, speed)
-    server = Server(part, clock, tempo, virtual=virtual)
-    conductor = Conductor(part.score, clock, tempo, server.settle)
+    server, conductor = _cast(Score(timeline, strict=strict), tempo, virtual=virtual)
+    errors: list[BaseException] = []
     async with trio.open_nursery() as nursery:
-        dial, urls = await _listen(server, nursery, tls)
-        door = Door(server, conductor, Outside(dial, CassetteTransport(part, clock), clock))
-        door.urls = urls
+        door = await _listen(server, conductor, nursery, tls)
         nursery.start_soon(conductor.conduct)
         try:
             with conductor.block:
                 yield door
-        except Exception as error:  # it is raised below, without the nursery's group around it
+        except BaseException as error:  # all is raised below, without the nursery's group around it
+            if _is_cancelled(error):
+                raise
             errors.append(error)
-        if not errors and not door.failure:
-            await _last_words(conductor, part.score, patience)
+        await _last_words(conductor, server, patience, gone=bool(errors))
         nursery.cancel_scope.cancel()
-    _judge(part, errors)
+    _judge(server.part, errors)
+
+
+def _cast(score: Score, tempo: Tempo, *, virtual: bool) -> tuple[Server, Conductor]:
+    """Who plays it."""
+    timeline = score.timeline
+    clock = TapeClock(timeline.started_ns, tempo.speed)
+    for lane in timeline.hosts.values():
+        clock.heed(lane)
+    server = Server(Part(score), clock, tempo, virtual=virtual)
+    conductor = Conductor(score, clock, tempo, server.settle, server.owed)
+    server.changes = conductor.changes
+    return server, conductor
 
 
 async def _listen(
-    server: Server, nursery: trio.Nursery, tls: Contexts | None
-) -> tuple[Dial, dict[str, str]]:
-    """How the server is dialled, and where it listens."""
+    server: Server, conductor: Conductor, nursery: trio.Nursery, tls: Contexts | None
+) -> Door:
+    """The door, where it can be dialled."""
     if server.virtual:
-        return MemoryDial(server, nursery), {}
-    dial = await LoopbackDial.listen(server, nursery, tls)
-    return dial, dial.urls
+        dial: Dial = MemoryDial(server, nursery)
+        urls: dict[str, str] = {}
+    else:
+        dial = loopback = await LoopbackDial.listen(server, nursery, tls)
+        urls = loopback.urls
+    transport = CassetteTransport(server.part, server.clock, server.turn)
+    door = Door(server, conductor, Outside(dial, transport, server.clock))
+    door.urls = urls
+    return door
 
 
 def _load(session: Session, adapters: Mapping[str, Adapter] | None) -> Timeline:
@@ -154,16 +175,36 @@ def _load(session: Session, adapters: Mapping[str, Adapter] | None) -> Timeline:
     return load(session, load_answers(session.folder, cut=meta.cut or not meta.sealed), tapings)
 
 
-async def _last_words(conductor: Conductor, score: Score, patience: float) -> None:
-    """The client is gone: let what it did last arrive."""
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether it has to pass through whatever is open, as it is."""
+    special = (trio.Cancelled, GeneratorExit)
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return group.subgroup(special) is not None
+    return isinstance(error, special)
+
+
+async def _last_words(conductor: Conductor, server: Server, patience: float, *, gone: bool) -> None:
+    """Let what the client did last arrive, and let it have all; *gone*: an error has ended it."""
+    score = server.part.score
     with trio.move_on_after(4 * patience):
-        while not score.over and not score.failure:
+        while not (gone or score.over or score.failure):
             await conductor.changes()
+    while score.over and not (gone or score.failure or conductor.finished.is_set()):
+        # What is not written would be lost; what is written is not, but a pong may be on its way.
+        with trio.move_on_after(math.inf if server.is_speaking() else 4 * patience) as scope:
+            await server.owed.moved()
+        if scope.cancelled_caught:
+            break
+    if score.failure:
+        await server.refused.settled(GRACE)
 
 
-def _judge(part: Part, errors: list[Exception]) -> None:
+def _judge(part: Part, errors: list[BaseException]) -> None:
     """Raise what is to be raised at the end."""
     score, error = part.score, next(iter(errors), None)
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        raise error
     if score.failure:
         raise score.failure from error
     if error:
@@ -186,7 +227,10 @@ class _Dial:
         if origin(url) not in known:
             part.score.fail(failures.unknown_host(origin(url), known))
             raise ConnectionRefusedError(str(part.score.failure))
-        return part.dial(lane, url)
+        claimed = part.dial(lane, url)
+        if claimed:
+            self._server.clock.heed(lane)
+        return claimed
 
 
 class MemoryDial(_Dial):

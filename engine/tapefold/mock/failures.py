@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from tapefold.mock.match import Ids, differences, distance, short
+from tapefold.mock.match import Ids, differences, distance, is_alike, short
 from tapefold.mock.timeline import Timeline
 
 SHOWN: Final = 5
 """How many lines of a kind are named, before they are only counted."""
+ROWS_MAX: Final = 20
+"""How many fields of a difference are named likewise."""
 
 
 def say(timeline: Timeline, line: int) -> str:
@@ -50,16 +52,24 @@ def unmatched(
 ) -> str:
     """The client's asking for something that is not, or no longer, on the tape; *among*: it may be."""
     rows = [f"the client's {asked.what} is not on the tape", f"    {_list(asked.fields)}"]
-    fields = timeline.fields
-    near = min(among, key=lambda i: distance(asked.fields, fields[i]) + 10 * done[i], default=None)
+    near = min(among, key=lambda line: _far(timeline, done, asked, line), default=None)
     if near is None:
         return "\n".join([*rows, "  the tape has nothing of the kind"])
     lane = timeline.lines[near].lane
-    found = differences(asked.fields, fields[near], timeline.taping(lane), ids, lane)
+    found = differences(asked.fields, timeline.fields[near], timeline.taping(lane), ids, lane)
     used = ", already used" if done[near] else ""
     rows.append(f"  nearest is {say(timeline, near)}{used}:")
-    rows += [f"    {row}" for row in found or ["(equal: the tape has it fewer times)"]]
+    told = found[:ROWS_MAX] or ["(equal: the tape has it fewer times)"]
+    told += [f"… and {len(found) - ROWS_MAX} more"] if len(found) > ROWS_MAX else []
+    rows += [f"    {row}" for row in told]
     return "\n".join([*rows, *stands(timeline, done, head)])
+
+
+def _far(timeline: Timeline, done: bytearray, asked: Asked, line: int) -> tuple[bool, int]:
+    """The nearest is one that is equal but for ids, even if it is used; else one that is not used yet."""
+    fields = timeline.fields[line]
+    differs = not is_alike(asked.fields, fields, timeline.taping(timeline.lines[line].lane))
+    return differs, distance(asked.fields, fields) + 10 * done[line]
 
 
 def _list(fields: Mapping[str, str]) -> str:
@@ -108,6 +118,20 @@ def stalled(timeline: Timeline, done: bytearray, head: int, waits: int | None) -
     if waits is not None and waits != head:
         what += f"; {say(timeline, waits)} waits for it"
     return "\n".join([what, *around(timeline, done, head)])
+
+
+def untaken(rows: Sequence[str], seconds: float) -> str:
+    """The tape's end, which a client has not heard, and does not get nearer to."""
+    what = f"the tape is at its end, and for {seconds:g} s nobody has read on, or answered a ping:"
+    return "\n".join([what, *(f"    {row}" for row in rows)])
+
+
+def never_rests(timeline: Timeline, done: bytearray, head: int, count: int) -> str:
+    """The client's asking for nothing but what is free, at one moment of virtual time."""
+    what = (
+        f"the client never rests: {count} free polls or heartbeats, and no time passes between them"
+    )
+    return "\n".join([what, *stands(timeline, done, head)])
 
 
 def left(timeline: Timeline, missing: Sequence[int], unsaid: Sequence[int]) -> list[str]:

@@ -66,6 +66,10 @@ class Lanes:
         ]
         return [] if all(self.dialled(name) for name in found) else found
 
+    def may_come(self, url: str) -> bool:
+        """Whether a connection is due here as soon as the one before it has ended."""
+        return not self.candidates(url) and bool(self.free(self.of(url)))
+
     def _precedes(self, other: str, name: str) -> bool:
         lanes = self._timeline.lanes
         return other != name and lanes[other].lines[-1] < lanes[name].lines[0]

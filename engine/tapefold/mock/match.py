@@ -8,7 +8,8 @@ that the exchange says from then on has the actual one.
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,9 +19,15 @@ from tapefold.replay.diff import decode, encode, leaves
 Fields: TypeAlias = Mapping[str, str]
 """Where a value stands, and the value."""
 Scoped: TypeAlias = tuple[str, str]
-"""An id and where it counts: everywhere (""), or in one lane."""
+"""An id and where it counts: as a word (""), as a number (`NUMBERS`), or in one lane."""
+NUMBERS: Final = "#"
+"""Where ids count that are numbers, quoted or not: they are replaced by their fields' names, for a price
+may look the same."""
+DIGITS_MAX: Final = 8
+"""A number in quotes that has more of them is no price: it is an id like a word."""
 
 _QUOTED = re.compile(r'(?<=")[^"\\]+(?=")')
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _HEADER: Final = "header."
 
 
@@ -72,8 +79,8 @@ def _unused(fields: Fields, key: str) -> str:
 
 
 def name_of(path: str) -> str:
-    """The name under which a field is declared: `id` of `body.params[0].id`."""
-    return path.rpartition(".")[2].partition("#")[0]
+    """The name under which a field is declared: `id` of `body.params[0].id`, and of `body.id[0]`."""
+    return path.rpartition(".")[2].partition("#")[0].partition("[")[0]
 
 
 class Ids:
@@ -81,10 +88,13 @@ class Ids:
 
     def __init__(self) -> None:
         self._bound: dict[Scoped, str] = {}
-        self._taken: set[Scoped] = set()
+        self._taken: dict[Scoped, str] = {}
+        """What each actual id stands for."""
         self._moved: dict[str, str] = {}
-        self._counted: dict[str, dict[str, str]] = {}
-        self._names: set[str] = set()
+        self._by_name: dict[str, dict[str, str]] = {}
+        """Of numbers, and of what is counted in a lane."""
+        self._names: dict[str, frozenset[str]] = {}
+        """Fields that have them."""
 
     def unify(
         self, asked: Fields, recorded: Fields, taping: Taping, lane: str, *, exact: bool
@@ -101,7 +111,7 @@ class Ids:
                 if got != want:
                     return None
                 continue
-            scope = lane if name in taping.counted else ""
+            scope = _scope(name, want, taping, lane)
             if not self._fits((scope, _bare(want)), _bare(got), new, exact=exact):
                 return None
             new[scope, _bare(want)] = _bare(got)
@@ -117,12 +127,14 @@ class Ids:
 
     def bind(self, new: Mapping[Scoped, str], taping: Taping) -> None:
         """A match was made."""
-        self._names |= taping.counted
         for (scope, recorded), actual in new.items():
             self._bound[scope, recorded] = actual
-            self._taken.add((scope, actual))
+            self._taken[scope, actual] = recorded
+            if scope:
+                names = taping.minted if scope == NUMBERS else taping.counted
+                self._names[scope] = self._names.get(scope, frozenset()) | names
             if recorded != actual:
-                ours = self._counted.setdefault(scope, {}) if scope else self._moved
+                ours = self._by_name.setdefault(scope, {}) if scope else self._moved
                 ours[recorded] = actual
 
     def rewrite(self, text: str, lane: str) -> str:
@@ -130,28 +142,51 @@ class Ids:
         if self._moved:
             moved = self._moved
             text = _QUOTED.sub(lambda found: moved.get(found[0], found[0]), text)
-        if ours := self._counted.get(lane):
-            names = "|".join(map(re.escape, sorted(self._names)))
-            pattern = rf'("(?:{names})"\s*:\s*"?)([^"\s,}}\]]+)'
-            text = re.sub(pattern, lambda found: found[1] + ours.get(found[2], found[2]), text)
+        for scope in (NUMBERS, lane):
+            if ours := self._by_name.get(scope):
+                put = partial(_put, ours)
+                text = re.sub(_values(self._names[scope]), put, text)
         return text
 
     def rewrites(self, lane: str) -> bool:
         """Whether anything that is said in *lane* has to be looked at."""
-        return bool(self._moved) or lane in self._counted
+        return bool(self._moved) or NUMBERS in self._by_name or lane in self._by_name
 
     def named_in(self, text: str) -> bool:
         """Whether a recorded frame names an id that this client has used."""
-        return any(
-            (scope, found) in self._bound for scope in ("",) for found in _QUOTED.findall(text)
-        )
+        if any(("", word) in self._bound for word in _QUOTED.findall(text)):
+            return True
+        names = self._names.get(NUMBERS)
+        found = re.finditer(_values(names), text) if names else ()
+        return any((NUMBERS, value[2]) in self._bound for value in found)
 
     def actual(self, recorded: str, lane: str) -> str | None:
         """What an id of the tape's is called by this client, as JSON text; None: not known yet."""
-        for scope in ("", lane):
+        for scope in ("", NUMBERS, lane):
             if (found := self._bound.get((scope, _bare(recorded)))) is not None:
                 return recorded.replace(_bare(recorded), found)
         return None
+
+    def stands_for(self, name: str, actual: str, taping: Taping, lane: str) -> str | None:
+        """Which of the tape's ids an id of this client's is; None: it is new."""
+        return self._taken.get((_scope(name, actual, taping, lane), _bare(actual)))
+
+
+def _scope(name: str, value: str, taping: Taping, lane: str) -> str:
+    """Where an id counts."""
+    if name in taping.counted:
+        return lane
+    short_enough = value[:1] != '"' or len(_bare(value)) <= DIGITS_MAX
+    return NUMBERS if short_enough and _NUMBER.fullmatch(_bare(value)) else ""
+
+
+def _values(names: Iterable[str]) -> str:
+    """The pattern of a field that has one of these names, and of its value."""
+    return rf'("(?:{"|".join(map(re.escape, sorted(names)))})"\s*:\s*"?)([^"\s,}}\]]+)'
+
+
+def _put(ours: Mapping[str, str], found: re.Match[str]) -> str:
+    return found[1] + ours.get(found[2], found[2])
 
 
 def _bare(value: str) -> str:
@@ -203,23 +238,36 @@ def distance(asked: Fields, recorded: Fields) -> int:
     return sum(asked.get(key) != recorded.get(key) for key in {*asked, *recorded}) + 50 * any(far)
 
 
+def is_alike(asked: Fields, recorded: Fields, taping: Taping) -> bool:
+    """Whether they are equal but for ids."""
+    ids = taping.minted | taping.counted
+    return all(
+        name_of(key) in ids if key in asked and key in recorded else key.startswith(_HEADER)
+        for key in {*asked, *recorded}
+        if asked.get(key) != recorded.get(key)
+    )
+
+
 def differences(
     asked: Fields, recorded: Fields, taping: Taping, ids: Ids, lane: str = ""
 ) -> list[str]:
     """A line for each field: `≠` differs, `+` was only asked, `-` was only recorded."""
     rows: list[str] = []
+    names = taping.minted | taping.counted
     for key in [*recorded, *(key for key in asked if key not in recorded)]:
         ours, theirs = asked.get(key), recorded.get(key)
-        name = name_of(key)
-        if theirs is not None and name in taping.minted | taping.counted:
-            theirs = ids.actual(theirs, lane) or ours or theirs
+        name, taken = name_of(key), ""
+        if theirs is not None and name in names and ours is not None:
+            known, stands = ids.actual(theirs, lane), ids.stands_for(name, ours, taping, lane)
+            theirs = known or (ours if stands is None else theirs)
+            taken = "" if stands is None else f", which already stands for {short(stands)}"
         if theirs is None:
             if not key.startswith(_HEADER):
                 rows.append(f"+ {key}: {short(ours or '')}")
         elif ours is None:
             rows.append(f"- {key}: {short(theirs)}")
         elif ours != theirs:
-            rows.append(f"≠ {key}: asked {short(ours)}, recorded {short(theirs)}")
+            rows.append(f"≠ {key}: asked {short(ours)}{taken}, recorded {short(theirs)}")
     return rows
 
 

@@ -125,6 +125,10 @@ class Part:
         self.score.fail(self._unmatched(what, among[0], asked, sent))
         return None
 
+    def is_free(self, lane: str, data: str | bytes) -> bool:
+        """Whether a frame is a heartbeat, or free for another reason."""
+        return free_frame(self.timeline.lanes[lane].taping, data) is not None
+
     def become(self, lane: str, ear: Ear) -> None:
         """Now it is known which lane a connection is."""
         self.lanes.taken(lane, ear)

@@ -90,7 +90,7 @@ class Score:
         replies = [self.timeline.replies.get(number) for number in self.waiting]
         heads = [line for line in (*self.lanes.heads(), *replies) if line is not None]
         permitted = [line for line in heads if self.may_go(line)]
-        return min(permitted, default=None) if permitted else self._named()
+        return min(permitted) if permitted else self._named()
 
     def run(self, line: int, most: int, until: Nanos) -> range:
         """Lines from this one on that may be handed over in one go: frames of one lane, up to *until*."""
@@ -133,16 +133,14 @@ class Score:
         return failures.stalled(self.timeline, done, self.head, waits)
 
     def _named(self) -> int | None:
-        for line in self.lanes.heads():
-            it = self.timeline.lines[line]
-            is_text = it.kind == "recv" and not it.coding
-            if (
-                is_text
-                and self.lanes.may_go(it.lane, line)
-                and self.ids.named_in(bytes(it.data).decode())
-            ):
-                return line
-        return None
+        """The earliest frame that may go but for writes above it, and that names one that was done."""
+        return min(filter(self._is_named, self.lanes.heads()), default=None)
+
+    def _is_named(self, line: int) -> bool:
+        it = self.timeline.lines[line]
+        if it.kind != "recv" or it.coding or not self.lanes.may_go(it.lane, line):
+            return False
+        return self.ids.named_in(bytes(it.data).decode())
 
     def did(self, line: int) -> None:
         """The client did this, of the tape's."""

@@ -1,6 +1,7 @@
 """HTTP out of a session: the answers of http.yaml, each when its moment on the tape has come."""
 
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
@@ -20,6 +21,8 @@ from tapefold.wire.seams import RECEIVED_NS
 
 CASSETTE_MAX: Final = 1 << 30
 """Bytes of a cassette: it is in memory as a whole."""
+BODY_MAX: Final = 1 << 28
+"""Bytes of a body that vcrpy, or a person, has left compressed."""
 _ERRORS: Final[dict[str, type[httpx.TransportError]]] = {
     kind.__name__: kind
     for kind in vars(httpx).values()
@@ -27,7 +30,8 @@ _ERRORS: Final[dict[str, type[httpx.TransportError]]] = {
 }
 _END: Final = "\n# end\n"
 _FRAMING: Final = ("content-encoding", "content-length", "transfer-encoding")
-"""Headers about bytes on a connection that is no more: bodies are kept decoded."""
+"""Headers about bytes on a connection that is no more: bodies are decoded here, or were before."""
+_GZIP: Final = b"\x1f\x8b"
 
 
 class _Status(msgspec.Struct):
@@ -40,7 +44,7 @@ class _Body(msgspec.Struct):
 
 class _Response(msgspec.Struct):
     status: _Status
-    body: _Body
+    body: _Body | None = None
     headers: dict[str, list[str] | str] | None = None
     n: int = 0
     """Of the request; 0 where vcrpy or a person wrote the cassette, and the order tells."""
@@ -79,15 +83,35 @@ def _answers(text: str) -> Iterator[tuple[int, Answer]]:
             for value in ([values] if isinstance(values, str) else values)
             if name.lower() not in _FRAMING
         ]
-        answer = Answer(response.status.code, headers, response.body.string or b"")
-        yield response.n or ordinal, answer
+        body = (response.body and response.body.string) or b""
+        yield response.n or ordinal, Answer(response.status.code, headers, _plain(body, response))
+
+
+def _plain(body: bytes, response: _Response) -> bytes:
+    """A body as a client reads it. Raises `ValueError` for one that is too long, or torn."""
+    codings = [
+        coding
+        for name, values in (response.headers or {}).items()
+        for coding in ([values] if isinstance(values, str) else values)
+        if name.lower() == "content-encoding"
+    ]
+    if codings != ["gzip"] or not body.startswith(_GZIP):
+        return body  # tapefold keeps them decoded, and vcrpy does if it is asked to
+    inflate = zlib.decompressobj(wbits=31)
+    try:
+        plain = inflate.decompress(body, BODY_MAX)
+    except zlib.error as error:
+        raise ValueError(f"a body that is no gzip: {error}") from error
+    if not inflate.eof:
+        raise ValueError(f"a gzip body that is torn, or longer than {BODY_MAX} bytes")
+    return plain
 
 
 class CassetteTransport(httpx.AsyncBaseTransport):
     """Answers what is on the tape. Nothing of vcrpy is patched, and nothing is ever connected to."""
 
-    def __init__(self, part: Part, clock: TapeClock) -> None:
-        self._part, self._clock = part, clock
+    def __init__(self, part: Part, clock: TapeClock, turn: Callable[[], Awaitable[None]]) -> None:
+        self._part, self._clock, self._turn = part, clock, turn
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The recorded answer, when it is due. Raises as httpx does: what was recorded, or no match."""
@@ -109,6 +133,8 @@ class CassetteTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectError(f"mock mode: {first}", request=request) from error
         try:
             await ready.wait()
+            if number is None:
+                await self._turn()
         except trio.Cancelled:
             self._give_up(number)
             raise
@@ -131,8 +157,9 @@ class CassetteTransport(httpx.AsyncBaseTransport):
             text = ids.rewrite(body.decode(errors="surrogateescape"), lane)
             body = text.encode(errors="surrogateescape")
         extensions = {} if free else {RECEIVED_NS: timeline.time(line)}
+        pairs = [(name.encode(), value.encode()) for name, value in headers]
         return httpx.Response(
-            status, headers=headers, content=body, extensions=extensions, request=request
+            status, headers=pairs, content=body, extensions=extensions, request=request
         )
 
 

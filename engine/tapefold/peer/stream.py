@@ -1,6 +1,6 @@
 """A stream as trio-websocket is given it: one write at a time, and an end that resets nothing."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, cast
 
@@ -9,14 +9,14 @@ import trio
 CLOSE_PATIENCE: Final = 1.0
 """Seconds for which a client is waited for that has yet to answer a close, or to hang up."""
 CHUNK: Final = 65536
-"""Bytes read at once."""
+"""Bytes read, or written, at once."""
 
 
 class PeerStream(trio.abc.Stream):
     """The stream as trio-websocket sees it: one write at a time, and an end that resets nothing."""
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
+    def __init__(self, stream: trio.abc.Stream, wrote: Callable[[], None] = lambda: None) -> None:
+        self._stream, self._wrote = stream, wrote
         self._lock = trio.Lock()
         self._scopes: set[trio.CancelScope] = set()
         self.finished = False
@@ -52,7 +52,9 @@ class PeerStream(trio.abc.Stream):
             if self.finished or not may():
                 raise trio.ClosedResourceError
             try:
-                await self._stream.send_all(data)
+                for piece in pieces(data):
+                    await self._stream.send_all(piece)
+                    self._wrote()
             except BaseException:
                 self.finish()  # perhaps half a frame is out: nothing may follow it
                 raise
@@ -86,6 +88,13 @@ class PeerStream(trio.abc.Stream):
             await leave(self._stream)
         finally:
             self.closed.set()
+
+
+def pieces(data: bytes | bytearray | memoryview) -> Iterator[memoryview]:
+    """Of what may be long: so that whoever waits for it sees it getting on."""
+    whole = memoryview(data)
+    for start in range(0, len(whole), CHUNK):
+        yield whole[start : start + CHUNK]
 
 
 async def send_eof(stream: trio.abc.Stream) -> None:

@@ -157,13 +157,15 @@ async def accept(
     nursery: trio.Nursery,
     stream: trio.abc.Stream,
     decide: Callable[[Handshake], Awaitable[Refusal | None]],
+    wrote: Callable[[], None] = lambda: None,
 ) -> Peer | None:
     """Hear what a client asks for, and answer as *decide* says; None: no connection came of it.
 
     *decide* may take its time, and is cancelled if the client leaves meanwhile. The stream is closed in
-    any case; where None comes back it is. The connection lives in *nursery*. Raises what *decide* does.
+    any case; where None comes back it is. The connection lives in *nursery*. *wrote* is told of each
+    part that the client's side, or what is between, has taken. Raises what *decide* does.
     """
-    wire = PeerStream(stream)
+    wire = PeerStream(stream, wrote)
     request: WebSocketRequest | None = await nursery.start(_live, wire)
     if request is None:
         await wire.closed.wait()

@@ -44,9 +44,10 @@ class Recorder:
     ) -> None:
         """Make *folder*. *guards* are by exchange, one for each of `meta.exchanges`.
 
-        With *private*, answers over HTTP are somebody's own, and long words that no rule names end the
-        recording. Raises `SessionError` where the folder is there already, `Refused` where it cannot
-        be made, `AdapterError`, and `KeyError` for an exchange without a guard.
+        With *private*, what is asked and heard is somebody's own, on every lane and over HTTP, and
+        long words that no rule names end the recording. Raises `SessionError` where the folder is there
+        already, `Refused` where it cannot be made, `AdapterError`, and `KeyError` for an exchange without
+        a guard.
         """
         self.folder, self.meta = folder, meta
         self._adapters = adapters or {name: load_adapter(name) for name in meta.exchanges}
@@ -112,7 +113,8 @@ class Recorder:
             self._fail(self._unwritable(error))
 
     def seal(self, log_digest: str | None, *, cut: bool = False) -> Session:
-        """End the recording in order, and give the session. Takes as long as a replay of it.
+        """End the recording in order, and give the session. Blocks for as long as a replay of it takes:
+        a loop with more to do calls it in a thread.
 
         *log_digest* is that of the run's log, if that log began with this run; it is compared with the
         replay's unless something was masked. *cut* is as in `close`. Raises `failure`; `Refused` for

@@ -17,6 +17,7 @@ import yaml
 from tapefold.adapter import Frame
 from tapefold.errors import SessionError
 from tapefold.session.files import FRAME_MAX, open_plain
+from tapefold.session.unpacked import unpacked
 
 NAME: Final = "http.yaml"
 HEAD: Final = b"version: 1\ninteractions:\n"
@@ -27,6 +28,7 @@ ITEM_MAX: Final = 4 * FRAME_MAX
 DEPTH_MAX: Final = 16
 """How deep an interaction may be nested; a real one is 5 deep."""
 _BINARY: Final = "tag:yaml.org,2002:binary"
+_NULLS: Final = ("null", "Null", "NULL", "~")
 _Node: TypeAlias = "str | bytes | list[_Node] | dict[str, _Node]"
 _Inner: TypeAlias = "list[_Node] | dict[str, _Node]"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -39,7 +41,10 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     headers: dict[str, str]
-    """By their names in lower case; what came several times is joined by commas."""
+    """By their names in lower case; what came several times is joined by commas.
+
+    Without `content-encoding`: the body is unpacked.
+    """
 
     @property
     def retry_after(self) -> int:
@@ -110,8 +115,14 @@ class Cassette:
                 raise SessionError(
                     f"{self._path}: interaction {ordinal} has a body that is no text"
                 )
-            data = body if isinstance(body, bytes) else body.encode()
             headers = dict(_headers(response.headers))
+            try:
+                data = unpacked(
+                    body if isinstance(body, bytes) else body.encode(),
+                    headers.pop("content-encoding", ""),
+                )
+            except ValueError as error:
+                raise SessionError(f"{self._path}: interaction {ordinal} has {error}") from error
             yield response.n or ordinal, Answer(response.status.code, data, headers)
 
     def _items(self) -> Iterator[_Node]:
@@ -205,7 +216,8 @@ def _scalar(event: yaml.ScalarEvent) -> str | bytes:
             raise ValueError("binary data that is no base64") from error
     if event.tag not in (None, "!"):
         raise ValueError(f"a tag, {event.tag}, which no cassette needs")
-    return "" if event.style is None and event.value in ("null", "~") else str(event.value)
+    # Whether it is a plain word: of that the parser in C says another style than the one in Python.
+    return "" if event.implicit[0] and event.value in _NULLS else str(event.value)
 
 
 def _headers(value: object) -> Iterator[tuple[str, str]]:
@@ -241,7 +253,7 @@ def interaction(frame: Frame, headers: Mapping[str, str] = {}) -> bytes:
         body = frame.data
     if frame.retry_after != retry_after(headers):
         headers = {**headers, RETRY_AFTER: str(frame.retry_after)}
-    item = {
+    headed: dict[str, dict[str, object]] = {
         "request": {
             "method": request.method,
             "uri": request.url,
@@ -252,10 +264,21 @@ def interaction(frame: Frame, headers: Mapping[str, str] = {}) -> bytes:
             "n": request.n,
             "status": {"code": frame.status, "message": ""},
             "headers": {name: [value] for name, value in headers.items()},
-            "body": {"string": body},
         },
     }
+    text = _dumped(headed, body)
+    # A control character takes four bytes. Bytes are written in base64, and so a frame always fits.
+    return (text if len(text) <= ITEM_MAX else _dumped(headed, frame.data)) + END
+
+
+def _dumped(headed: Mapping[str, dict[str, object]], body: str | bytes) -> bytes:
+    """An interaction as an item of a list."""
+    response = {**headed["response"], "body": {"string": body}}
     text: str = yaml.dump(
-        [item], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30
+        [{**headed, "response": response}],
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=1 << 30,
     )
-    return text.encode() + END
+    return text.encode()

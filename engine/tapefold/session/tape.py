@@ -14,9 +14,10 @@
 
 A text frame that is one JSON object or array on one line stands in the line as it is, byte for byte;
 other text is a JSON string; a binary frame is a base64 string, and its line has a fifth element,
-"base64". A close has code 1006 where the connection was cut or never came up, and below 1000 the HTTP
-status with which its handshake was refused. The client's lines are written before their bytes leave,
-the exchange's before the client sees them, so no effect stands above its cause.
+"base64". So has text which as a JSON string would be longer than a line may be. A close has code 1006
+where the connection was cut or never came up, and below 1000 the HTTP status with which its handshake
+was refused. The client's lines are written before their bytes leave, the exchange's before the client
+sees them, so no effect stands above its cause.
 """
 
 import base64
@@ -26,6 +27,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tapefold.adapter import Close, Command, Frame, Incoming, Open, Outgoing, Request, Send
+from tapefold.session.files import LINE_MAX
 from tapefold.units import Nanos
 
 Kind: TypeAlias = Literal[
@@ -35,6 +37,8 @@ TAPE: Final = "tape.jsonl"
 PACKED: Final = "tape.jsonl.zst"
 ENGINE: Final = "engine"
 """The lane of commands."""
+FRAME_ROOM: Final = LINE_MAX - (1 << 16)
+"""Bytes of a line's frame, quotes and escapes included; what stands around it is far under 64 KiB."""
 
 
 class Line(Struct, array_like=True, frozen=True, gc=False):
@@ -46,7 +50,7 @@ class Line(Struct, array_like=True, frozen=True, gc=False):
     kind: Kind
     data: Raw
     coding: Literal["", "base64"] = ""
-    """Of a frame: it came as a binary message, or was no text."""
+    """Of a frame: it came as a binary message, was no text, or too long a text."""
 
 
 class Opened(Struct, frozen=True):
@@ -108,19 +112,29 @@ def frame_data(line: Line) -> bytes:
 
 
 def embed(data: bytes, *, binary: bool = False) -> tuple[bytes, str]:
-    """A frame as a line holds it: its element, and its coding. `frame_data` gives back the same bytes."""
-    if binary:
-        return b'"' + base64.b64encode(data) + b'"', "base64"
+    """A frame as a line holds it: its element, and its coding. `frame_data` gives back the same bytes.
+
+    A control character takes six bytes in JSON. Text that comes to more than a line may hold is written
+    as a binary frame is, since one frame must not make a whole recording unreadable.
+    """
+    text = None if binary else _written(data)
+    if text is not None and len(text) <= FRAME_ROOM:
+        return text, ""
+    return b'"' + base64.b64encode(data) + b'"', "base64"
+
+
+def _written(data: bytes) -> bytes | None:
+    """Text as JSON: as it is where it is some, else as a string; None for what is no text."""
     if data[:1] in (b"{", b"[") and b"\n" not in data and b"\r" not in data:
         try:
             if bytes(_raw(data)) == data:
-                return data, ""
+                return data
         except (msgspec.DecodeError, RecursionError):
             pass
     try:
-        return _encode(data.decode()), ""
+        return _encode(data.decode())
     except UnicodeDecodeError:
-        return embed(data, binary=True)
+        return None
 
 
 def said(out: Outgoing) -> tuple[str, Kind, bytes]:
@@ -129,7 +143,9 @@ def said(out: Outgoing) -> tuple[str, Kind, bytes]:
         case Open():
             return out.lane, "open", _encode(Opened(out.url))
         case Send():
-            return out.lane, "sent", embed(out.text.encode())[0]
+            text = _written(out.text.encode())
+            assert text is not None
+            return out.lane, "sent", text
         case Close():
             return out.lane, "close", _encode(Closed("client", out.code, out.reason))
         case Request():

@@ -1,6 +1,5 @@
 """One host's REST side of a stub: presets, which of them answers what, and what nobody was preset for."""
 
-import os
 import re
 from collections.abc import Mapping
 from difflib import SequenceMatcher
@@ -14,6 +13,7 @@ import trio
 from msgspec import Struct
 
 from tapefold.errors import Refused
+from tapefold.home import MOCK, mocking
 from tapefold.stub.journal import (
     Answered,
     Asked,
@@ -209,8 +209,8 @@ class Api:
 
     def pass_through(self, real: str) -> None:
         """Let what is unmatched through to the real origin, from now on. Raises `Refused`."""
-        if os.environ.get("MOCK_API_ENABLED", "").lower() in ("true", "yes", "1"):
-            raise Refused(f"MOCK_API_ENABLED is set: nothing is passed through to {real}")
+        if mocking():
+            raise Refused(f"{MOCK} is set: nothing is passed through to {real}")
         self._real = real
 
     async def _pass_on(self, asked: Asked) -> Answer:

@@ -14,6 +14,8 @@ Fields: TypeAlias = Mapping[str, Any]
 Text: TypeAlias = str | re.Pattern[str]
 """A pattern is searched for in frames, and must fit all of a path or a value."""
 
+TOO_DEEP: Final = "something that is nested too deep to be shown"
+
 
 class Nothing:
     """No wish; None is one, in JSON."""
@@ -42,8 +44,8 @@ def read_body(raw: bytes, content_type: str) -> Body:
     if raw[:1] in (b"{", b"[") or "json" in content_type:
         try:
             return Body(raw, msgspec.json.decode(raw))
-        except msgspec.DecodeError:
-            pass
+        except (msgspec.DecodeError, RecursionError):
+            pass  # a thousand brackets in a row are text, too
     try:
         text = raw.decode()
     except UnicodeDecodeError:
@@ -103,10 +105,17 @@ def same(wanted: Any, found: Any, *, text: bool) -> bool:
     if wanted is ...:
         return True
     if isinstance(wanted, re.Pattern):
-        return bool(cast("re.Pattern[str]", wanted).fullmatch(str(found)))
+        return bool(cast("re.Pattern[str]", wanted).fullmatch(_plain(found)))
     if text and not isinstance(wanted, str):
         return bool(found == msgspec.json.encode(wanted).decode())
     return bool(wanted == found) and isinstance(wanted, bool) == isinstance(found, bool)
+
+
+def _plain(value: Any) -> str:
+    try:
+        return str(value)
+    except RecursionError:
+        return TOO_DEEP
 
 
 def shown(value: Any) -> str:
@@ -119,6 +128,8 @@ def shown(value: Any) -> str:
         text = msgspec.json.encode(value, enc_hook=shown).decode()
     except (TypeError, UnicodeDecodeError):
         text = repr(value)
+    except RecursionError:
+        text = TOO_DEEP
     return text if len(text) <= 200 else text[:199] + "…"
 
 

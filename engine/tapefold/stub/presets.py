@@ -5,7 +5,7 @@ import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final, overload
+from typing import Any, Final, cast, overload
 from urllib.parse import urlsplit
 
 import trio
@@ -162,12 +162,14 @@ async def open_stub(
     all URLs are the real ones then. *tls* is the server's context, for 127.0.0.1.
     Raises `Mismatch` on leaving, unless the block raises: its error has the differences in its notes.
     """
-    error: Exception | None = None
+    error: BaseException | None = None
     async with trio.open_nursery() as nursery:
         stub = Stub(nursery, tls, virtual=virtual)
         try:
             yield stub
-        except Exception as raised:  # it is raised below, where no nursery wraps it
+        except BaseException as raised:  # it is raised below, where no nursery wraps it
+            if _is_cancelled(raised):
+                raise
             error = raised
         await stub.aclose()
         nursery.cancel_scope.cancel()
@@ -179,3 +181,10 @@ async def open_stub(
     if differences:
         lines = "\n  ".join(differences)
         raise Mismatch(f"what the stub heard is not what was preset:\n  {lines}")
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether there is a cancellation in it, which a nursery must see; skips and failures are none."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_cancelled, cast("BaseExceptionGroup[BaseException]", error).exceptions))
+    return isinstance(error, trio.Cancelled)

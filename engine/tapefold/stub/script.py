@@ -1,13 +1,14 @@
-"""What a stub's WebSocket side does of itself: one thing after another, each when it is due."""
+"""What a stub's WebSocket side does of itself: each thing when it is due, and when somebody is there."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from heapq import heappop, heappush
 
 import trio
 
 from tapefold.stub.journal import Cause, Journal
 
-Do = Callable[[], Awaitable[object]]
+Do = Callable[[], bool]
+"""Do it; False where whom it is for has not come yet."""
 
 
 class Step:
@@ -20,7 +21,9 @@ class Step:
 
 
 class Script:
-    """Steps. What is due at the same time is done in the order in which it was asked for.
+    """Steps. To one client, what is due at the same time goes in the order in which it was asked for.
+
+    What is for a client that has not come waits for it, and for that alone: others are told theirs.
 
     No scheduler has a say in that: causes come in the journal's order, and one task does it all.
     """
@@ -29,6 +32,8 @@ class Script:
         self._journal = journal
         self._steps: list[Step] = []
         self._due: list[tuple[float, int, Step]] = []
+        self._waiting: list[tuple[float, int, Step]] = []
+        """What was due while nobody was there for it."""
         self._more = trio.Event()
 
     def add(self, step: Step) -> None:
@@ -45,6 +50,13 @@ class Script:
         else:
             self._journal.when(step.after, caused)
 
+    def somebody_came(self) -> None:
+        """Try again what waited; it goes before what was due later."""
+        for each in self._waiting:
+            heappush(self._due, each)
+        self._waiting.clear()
+        self._more.set()
+
     def undone(self) -> list[str]:
         """Steps that were not done, for people."""
         return [step.text for step in self._steps if not (step.done.is_set() or step.optional)]
@@ -53,9 +65,12 @@ class Script:
         """Do what is due; never comes back."""
         while True:
             await self._until_due()
-            _, _, step = heappop(self._due)
-            await step.do()
-            step.done.set()
+            while self._due and self._due[0][0] <= trio.current_time():
+                due = heappop(self._due)
+                if due[2].do():
+                    due[2].done.set()
+                else:
+                    self._waiting.append(due)
 
     async def _until_due(self) -> None:
         while True:

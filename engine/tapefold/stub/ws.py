@@ -205,6 +205,7 @@ class Endpoint:
         self.clients.append(client)
         self._nursery.start_soon(client.write)
         self._journal.add(Connected(self.given, client.number, peer.url, peer.headers))
+        self._script.somebody_came()
         try:
             while True:
                 self._hear(client, await peer.receive())
@@ -236,20 +237,23 @@ class Endpoint:
         self._journal.add(Said(self.given, client.number, data, rule))
 
     def _add(self, when: Scripted, text: str, act: Callable[[Peer], Any]) -> Step:
-        do = partial(self._ask, when.get("client"), act)
-        step = Step(do, when.get("after"), when.get("delay", 0.0), text)
+        client = when.get("client")
+        step = Step(
+            lambda: bool(self._ask(client, act)), when.get("after"), when.get("delay", 0.0), text
+        )
         step.optional = when.get("optional", False)
         self._script.add(step)
         return step
 
     async def _do(self, client: int | None, act: Callable[[Peer], Any]) -> None:
-        for done in await self._ask(client, act):
+        while not (asked := self._ask(client, act)):
+            await self._journal.seen(self, len(self.clients) + 1)
+        for done in asked:
             await done.wait()
 
-    async def _ask(self, client: int | None, act: Callable[[Peer], Any]) -> list[trio.Event]:
-        while not (chosen := self._chosen(client)):
-            await self._journal.seen(self, len(self.clients) + 1)
-        return [one.do(act) for one in chosen]
+    def _ask(self, client: int | None, act: Callable[[Peer], Any]) -> list[trio.Event]:
+        """Ask those whom it is for to do it; nobody where they have not come."""
+        return [one.do(act) for one in self._chosen(client)]
 
     def _chosen(self, client: int | None) -> list[Client]:
         if client is None:

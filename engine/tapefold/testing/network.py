@@ -5,11 +5,12 @@ of those of C code that goes through its sockets. A hook stays for the life of t
 does nothing while no guard is up.
 """
 
-import ipaddress
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final
+
+from tapefold.home import is_home
 
 _WATCHED: Final = {
     "socket.connect": 1,
@@ -19,7 +20,6 @@ _WATCHED: Final = {
     "socket.gethostbyname": 0,
 }
 """Audit events, and which of their arguments is an address or a host."""
-_HOME: Final = ("", "localhost", "ip6-localhost")
 
 
 class LeftTheMachine(ConnectionRefusedError):
@@ -36,7 +36,7 @@ class _Hook:
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.escapes and event in _WATCHED:
             host = _host(arguments[_WATCHED[event]])
-            if not _is_home(host):
+            if not _stays(host):
                 self.escapes[-1].append(host)
                 raise LeftTheMachine(
                     f"{host} is another machine, and this is a test without network"
@@ -75,11 +75,6 @@ def _host(address: Any) -> str:
     return address if isinstance(address, str) and "/" not in address else ""
 
 
-def _is_home(host: str) -> bool:
-    if host.lower() in _HOME or host.startswith("\0"):
-        return True
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
+def _stays(host: str) -> bool:
+    """Whether it is this machine; also where it says nothing, or where all its own addresses are meant."""
+    return host in ("", "0.0.0.0", "::") or host.startswith("\0") or is_home(host)

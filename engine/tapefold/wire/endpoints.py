@@ -28,10 +28,18 @@ class Endpoints(NamedTuple):
     def check(self) -> "Endpoints":
         """Itself. Raises `BadInput` for what is no address."""
         for text, schemes in ((self.ws, ("ws", "wss")), (self.rest, ("http", "https"))):
-            parts = urlsplit(text)
-            if text and (parts.scheme not in schemes or not parts.hostname):
+            if text and not _is_address(text, schemes):
                 raise BadInput(f"{text!r} is no address: say {schemes[0]}://HOST:PORT")
         return self
+
+
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        (parts.hostname or "").encode("idna")
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, or a name that is none
+        return False
 
 
 def _moved(url: str, place: str) -> str:

@@ -5,10 +5,10 @@ nothing else. A lane reports `opened` once and its end once, unless the kernel h
 has nothing more to report.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 
 import trio
 
@@ -40,8 +40,8 @@ REASON_MAX: Final = 123
 class Ears(NamedTuple):
     """Who listens to a lane."""
 
-    hear: Callable[[Frame], None]
-    """Takes a frame in, at once."""
+    hear: Callable[[Frame], bool]
+    """Takes a frame in, at once; true where somebody is to run before the next one."""
     rest: Callable[[], Awaitable[None]]
     """Called between two reads: comes back when more may be read."""
 
@@ -55,6 +55,7 @@ class Lane:
         self._put, self._sends = trio.open_memory_channel[str](10_000)
         self._scope = trio.CancelScope()
         self._goodbye: Close | None = None
+        self._resting = False
 
     def send(self, asked: Send) -> None:
         """Send a text, after those that were sent before. One that the lane is gone for is gone, too."""
@@ -62,8 +63,6 @@ class Lane:
             self._put.send_nowait(asked.text)
         except trio.WouldBlock:  # nobody takes anything any more
             self._scope.cancel()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
 
     def close(self, asked: Close) -> None:
         """Hang up, in whatever state it is."""
@@ -85,15 +84,17 @@ class Lane:
 
     async def _live(self, socket: Socket) -> None:
         """From the handshake to the end. Raises `SocketClosed`, and leaves nothing open."""
-        last: Close | None = Close(self.name, GOING_AWAY)
+        goodbye: tuple[int, str] | None = (GOING_AWAY, "")
         try:
             self._hear("opened")
             await self._talk(socket)
         except SocketClosed as error:
-            last = Close(self.name, error.code, error.reason) if error.ours else None
+            goodbye = (error.code, error.reason) if error.ours else None
             raise
         finally:
-            await self._part(socket, self._goodbye or last)
+            if self._goodbye:
+                goodbye = self._goodbye.code, self._goodbye.reason
+            await self._part(socket, goodbye)
 
     async def _dial(self) -> Socket:
         """Connect. Raises `SocketClosed` and `HandshakeRefused`."""
@@ -103,7 +104,7 @@ class Lane:
                 return await open_socket(stream, self._url)
         except trio.TooSlowError as error:
             raise SocketClosed(CUT, f"no connection within {DIAL_MAX:g} s") from error
-        except (OSError, trio.BrokenResourceError) as error:  # ssl.SSLError is an OSError
+        except _UNREACHABLE as error:
             raise SocketClosed(CUT, _words(error)) from error
 
     async def _talk(self, socket: Socket) -> None:
@@ -128,10 +129,20 @@ class Lane:
         while True:
             for data in await socket.receive():
                 binary = type(data) is Binary
-                hear(Frame(stamp(name), name, "recv", data, binary=binary))
+                if hear(Frame(stamp(name), name, "recv", data, binary=binary)):
+                    await self._rest(socket)
                 if self._goodbye:
                     return
+            await self._rest(socket)
+
+    async def _rest(self, socket: Socket) -> None:
+        """Let others go first. What is not read meanwhile is no silence of the exchange's."""
+        self._resting = True
+        try:
             await self._ears.rest()
+        finally:
+            self._resting = False
+            socket.heard = trio.current_time()
 
     async def _write(self, socket: Socket) -> None:
         """Send what is to be sent. That it cannot be is for `_read` to find out, which hears why."""
@@ -145,20 +156,22 @@ class Lane:
         while True:
             asked = socket.heard
             await trio.sleep_until(asked + QUIET_MAX)
+            if self._resting:
+                socket.heard = trio.current_time()
             if socket.heard > asked:
                 continue
             with trio.move_on_after(PONG_MAX), suppress(SocketClosed):
                 await socket.ping()
             await trio.sleep_until(asked + QUIET_MAX + PONG_MAX)
-            if socket.heard <= asked:
+            if socket.heard <= asked and not self._resting:
                 raise SocketClosed(CUT, f"nothing was heard for {QUIET_MAX + PONG_MAX:g} s")
 
     @staticmethod
-    async def _part(socket: Socket, last: Close | None) -> None:
+    async def _part(socket: Socket, goodbye: tuple[int, str] | None) -> None:
         """Say goodbye where that is ours to do: the other side's own was answered already."""
         with trio.move_on_after(GOODBYE_MAX, shield=True):
-            if last:
-                await socket.close(last.code, _cut(last.reason))
+            if goodbye:
+                await socket.close(goodbye[0], _cut(goodbye[1]))
         await socket.cut()
 
     def _hear(self, kind: Literal["opened", "close"], status: int = 0, reason: str = "") -> None:
@@ -166,10 +179,31 @@ class Lane:
         self._ears.hear(Frame(time, self.name, kind, status=status, reason=reason))
 
 
-def _words(error: Exception) -> str:
-    """What a person should know of why nobody could be reached. It stays on the tape."""
-    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    return " ".join(str(cause).split())[:REASON_MAX] or type(cause).__name__
+_UNREACHABLE: Final = (OSError, ValueError, trio.BrokenResourceError)
+"""What may go wrong before a lane is up. ssl's errors are `OSError`s; of an address that no name or
+port can be made of there are `ValueError`s."""
+
+
+def _words(error: BaseException) -> str:
+    """What a person should know of why nobody could be reached.
+
+    It stays on the tape, so it has the system's words alone: no address of ours is in them.
+    """
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.strerror:
+            return " ".join(cause.strerror.split())[:REASON_MAX]
+    return type(error).__name__
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those behind it."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            group = cast("BaseExceptionGroup[BaseException]", error)
+            for inner in group.exceptions:
+                yield from _causes(inner)
+        error = error.__cause__
 
 
 def _cut(reason: str) -> str:

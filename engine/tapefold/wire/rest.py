@@ -1,6 +1,8 @@
 """Requests over HTTP: each in a task of its own, answered, refused or failed, and always reported."""
 
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpx
@@ -14,7 +16,21 @@ from tapefold.wire.seams import RECEIVED_NS, Clock
 
 REQUEST_MAX: Final = 30.0
 """Seconds. Snapshots of real exchanges were recorded that took eleven."""
+AT_ONCE_MAX: Final = 20
+"""Requests on their way at once; others wait their turn, and their seconds begin then."""
 _Hear = Callable[[Frame, Mapping[str, str]], Awaitable[None]]
+_TRANSPORT: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
+"""What may go wrong with a request. `ValueError`: an address that no name or port can be made of."""
+
+
+def open_client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
+    """A client that keeps no cookies, since a tape would not tell of them."""
+    return httpx.AsyncClient(
+        transport=transport,
+        timeout=None,
+        headers={"accept-encoding": "gzip, deflate", "user-agent": "tapefold"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+    )
 
 
 class Rest:
@@ -22,18 +38,24 @@ class Rest:
 
     def __init__(self, client: httpx.AsyncClient, clock: Clock, hear: _Hear) -> None:
         self._client, self._clock, self._hear = client, clock, hear
+        self._turns = trio.CapacityLimiter(AT_ONCE_MAX)
 
     async def ask(self, asked: Request, url: str) -> None:
         """Ask at *url*, and report a response or a failure. Raises only what the report raises."""
         headers: Mapping[str, str] = {}
         try:
-            with trio.fail_after(REQUEST_MAX):
-                frame, headers = await self._answer(asked, url)
-        except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError, OSError) as error:
-            why = "TooSlow" if isinstance(error, trio.TooSlowError) else type(error).__name__
-            time = self._clock.stamp(asked.lane)
-            frame = Frame(time, asked.lane, "failed", request=asked, reason=why)
+            async with self._turns:
+                with trio.fail_after(REQUEST_MAX):
+                    frame, headers = await self._answer(asked, url)
+        except trio.TooSlowError:
+            frame = self._failed(asked, "TooSlow")
+        except _TRANSPORT as error:
+            frame = self._failed(asked, type(error).__name__)
         await self._hear(frame, headers)
+
+    def _failed(self, asked: Request, why: str) -> Frame:
+        time = self._clock.stamp(asked.lane)
+        return Frame(time, asked.lane, "failed", request=asked, reason=why)
 
     async def _answer(self, asked: Request, url: str) -> tuple[Frame, Mapping[str, str]]:
         """The response as a frame, and its headers. Raises as httpx does."""
@@ -56,11 +78,26 @@ class Rest:
 
 
 async def _whole(response: httpx.Response) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.aiter_bytes():
-        parts.append(part)
-        size += len(part)
-        if size > FRAME_MAX:
-            raise httpx.ReadError(f"an answer of more than {FRAME_MAX} bytes")
-    return b"".join(parts)
+    """The body, unpacked, piece by piece against its limit: a few bytes may unpack to gigabytes."""
+    if response.is_stream_consumed:  # of a transport that had it in memory, in a test
+        return response.content
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", "gzip", "deflate"):
+        raise httpx.DecodingError(f"an answer in {coding}, which was not asked for")
+    packed = zlib.decompressobj(zlib.MAX_WBITS | 32) if coding != "identity" else None
+    body, broken = bytearray(), ""
+    # To its end in any case: a generator of httpx's that is left early is left open.
+    async for part in response.aiter_raw():
+        if broken:
+            continue
+        try:
+            body += packed.decompress(part, FRAME_MAX + 1 - len(body)) if packed else part
+        except zlib.error as error:
+            broken = str(error)
+        if len(body) > FRAME_MAX:
+            broken = f"an answer of more than {FRAME_MAX} bytes"
+    if not broken and packed and not packed.eof:
+        broken = "an answer that ends in the middle"
+    if broken:
+        raise httpx.DecodingError(broken)
+    return bytes(body)

@@ -47,3 +47,5 @@ class Outside(NamedTuple):
     dial: Dial
     transport: httpx.AsyncBaseTransport
     clock: Clock
+    real: bool = False
+    """Whether other machines can be reached by it."""

@@ -11,7 +11,7 @@ from base64 import b64encode
 from contextlib import suppress
 from hashlib import sha1
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import h11
 import trio
@@ -23,8 +23,11 @@ _READ: Final = 1 << 18
 """Bytes of one read."""
 HEAD_MAX: Final = 1 << 16
 """Bytes of the answer to a handshake."""
+_ASCII: Final = "!#$%&'()*+,/:;=?@[]~"
+"""Characters of a URL that stay as they are; others, such as those of Chinese names, are escaped."""
 _CONTINUED, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
-_WHOLE_TEXT: Final = 0x80 | _TEXT
+_LAST: Final = 0x80
+_WHOLE_TEXT: Final = _LAST | _TEXT
 NO_STATUS, CUT, PROTOCOL, TOO_BIG = 1005, 1006, 1002, 1009
 
 
@@ -61,23 +64,34 @@ class Socket:
         self._stream, self._buffer, self._size_max = stream, rest, size_max
         self._sending = trio.Lock()
         self._parts: list[bytes] = []
-        self._parts_size, self._parts_binary = 0, False
+        self._parts_size, self._in_parts, self._parts_binary = 0, False, False
         self._need = 1
         self._control: tuple[int, bytes] | None = None
+        self._breach: SocketClosed | None = None
+        self._closing = self._torn = False
         self.heard = trio.current_time()
         """When anything at all last came, on trio's clock."""
 
     async def receive(self) -> list[bytes]:
-        """The next whole messages, one or more. Raises `SocketClosed`."""
+        """The next whole messages, one or more. Raises `SocketClosed` after the last of them.
+
+        Text is given as it came: whether it is UTF-8 is for whoever reads it to find out.
+        """
         while True:
-            batch = self._parse()
+            if self._breach:
+                raise self._breach
+            batch: list[bytes] = []
+            try:
+                self._parse(batch)
+            except SocketClosed as breach:  # what came before it is not to be lost
+                self._breach = breach
             if batch:
                 return batch
             if self._control:
                 opcode, payload = self._control
                 self._control = None
                 await self._obey(opcode, payload)
-            else:
+            elif not self._breach:
                 await self._more()
 
     async def send(self, text: str) -> None:
@@ -95,6 +109,7 @@ class Socket:
         """
         try:
             with suppress(SocketClosed):
+                self._closing = True
                 await self._send(_CLOSE, code.to_bytes(2, "big") + reason.encode())
                 while True:
                     await self.receive()
@@ -107,10 +122,14 @@ class Socket:
 
     async def _send(self, opcode: int, payload: bytes) -> None:
         async with self._sending:
+            if self._torn:  # half a frame is out: nothing may follow it
+                raise SocketClosed(CUT, "cut")
+            self._torn = True
             try:
                 await self._stream.send_all(_masked(opcode, payload))
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
                 raise SocketClosed(CUT, "cut") from error
+            self._torn = False
 
     async def _more(self) -> None:
         """Read until the frame at hand is there as a whole."""
@@ -129,9 +148,8 @@ class Socket:
         finally:  # also where it is cancelled: a close still has to find where frames begin
             self._buffer = b"".join(parts)
 
-    def _parse(self) -> list[bytes]:
-        """The whole messages in the buffer, up to the next control frame."""
-        batch: list[bytes] = []
+    def _parse(self, batch: list[bytes]) -> None:
+        """Put the whole messages in the buffer into *batch*, up to the next control frame."""
         buffer, at, size = self._buffer, 0, len(self._buffer)
         self._need = 1
         while size - at >= 2:
@@ -146,65 +164,71 @@ class Socket:
                 start += width
             end = start + length
             if length > self._size_max:
-                raise SocketClosed(
-                    TOO_BIG, f"a message of more than {self._size_max} bytes", ours=True
-                )
+                raise self._too_big()
             if end > size:
                 self._need = end - at
                 break
-            if first == _WHOLE_TEXT and not self._parts:  # nearly every frame
+            if first == _WHOLE_TEXT and not self._in_parts:  # nearly every frame
                 batch.append(buffer[start:end])
-            elif not self._rare(first, buffer[start:end], batch):
-                if not self._control:  # its turn comes once the batch before it was taken in
-                    break
-                at = end
+            elif first & 8:
+                if not batch:  # else its turn comes once the batch before it was taken in
+                    self._control = _control(first, buffer[start:end])
+                    at = end
                 break
+            else:
+                self._rare(first, buffer[start:end], batch)
             at = end
         self._buffer = buffer[at:]
-        return batch
 
-    def _rare(self, first: int, payload: bytes, batch: list[bytes]) -> bool:
-        """Any frame but a whole text; False for a control frame, which ends the batch."""
-        opcode, last = first & 15, first & 0x80
-        if first & 0x70:
-            raise SocketClosed(PROTOCOL, "reserved bits are set", ours=True)
-        if opcode in (_CLOSE, _PING, _PONG):
-            if not last or len(payload) > 125:
-                raise SocketClosed(
-                    PROTOCOL, "a control frame that is too long, or in pieces", ours=True
-                )
-            if not batch:
-                self._control = opcode, payload
-            return False
-        if opcode > _BINARY or (opcode == _CONTINUED) != bool(self._parts):
+    def _rare(self, first: int, payload: bytes, batch: list[bytes]) -> None:
+        """A data frame other than a whole text: binary, or a piece of a message."""
+        opcode = first & 15
+        if first & 0x70 or opcode > _BINARY or (opcode == _CONTINUED) != self._in_parts:
             raise SocketClosed(PROTOCOL, "a frame out of turn", ours=True)
-        self._piece(opcode, payload)
-        if last:
+        if opcode:
+            self._in_parts, self._parts_binary = True, opcode == _BINARY
+        if payload:
+            self._parts.append(payload)
+            self._parts_size += len(payload)
+        if self._parts_size > self._size_max:
+            raise self._too_big()
+        if first & _LAST:
             whole = b"".join(self._parts)
             self._parts.clear()
-            self._parts_size = 0
+            self._parts_size, self._in_parts = 0, False
             batch.append(Binary(whole) if self._parts_binary else whole)
-        return True
 
-    def _piece(self, opcode: int, payload: bytes) -> None:
-        self._parts.append(payload)
-        self._parts_size += len(payload)
-        if opcode:
-            self._parts_binary = opcode == _BINARY
-        if self._parts_size > self._size_max:
-            raise SocketClosed(TOO_BIG, f"a message of more than {self._size_max} bytes", ours=True)
+    def _too_big(self) -> SocketClosed:
+        return SocketClosed(TOO_BIG, f"a message of more than {self._size_max} bytes", ours=True)
 
     async def _obey(self, opcode: int, payload: bytes) -> None:
         if opcode == _PING:
             with suppress(SocketClosed):  # what it said before it hung up is still to be read
                 await self._send(_PONG, payload)
         elif opcode == _CLOSE:
-            if len(payload) == 1:
-                raise SocketClosed(PROTOCOL, "a close with half a code", ours=True)
             code = int.from_bytes(payload[:2], "big") if payload else NO_STATUS
-            with suppress(SocketClosed):  # it may have hung up already
-                await self._send(_CLOSE, payload[:2])
+            if payload and not _may_be_said(code, payload):
+                raise SocketClosed(PROTOCOL, "a close with a code that is none", ours=True)
+            if not self._closing:
+                with suppress(SocketClosed):  # it may have hung up already
+                    await self._send(_CLOSE, payload[:2])
             raise SocketClosed(code, payload[2:].decode(errors="replace"))
+
+
+def _control(first: int, payload: bytes) -> tuple[int, bytes]:
+    """A control frame's opcode and payload. Raises `SocketClosed` for what may not be one."""
+    opcode = first & 15
+    if first & 0x70 or opcode > _PONG:
+        raise SocketClosed(PROTOCOL, "a frame that nobody has defined", ours=True)
+    if not first & _LAST or len(payload) > 125:
+        raise SocketClosed(PROTOCOL, "a control frame that is too long, or in pieces", ours=True)
+    return opcode, payload
+
+
+def _may_be_said(code: int, payload: bytes) -> bool:
+    """Whether a close frame may have this code: some are for what no frame can say (RFC 6455, 7.4)."""
+    known = 1000 <= code <= 1014 and code not in (1004, NO_STATUS, CUT)
+    return len(payload) > 1 and (known or 3000 <= code <= 4999)
 
 
 async def open_socket(stream: trio.abc.Stream, url: str, *, size_max: int = FRAME_MAX) -> Socket:
@@ -221,9 +245,11 @@ async def open_socket(stream: trio.abc.Stream, url: str, *, size_max: int = FRAM
 
 async def _handshake(stream: trio.abc.Stream, url: str, size_max: int) -> Socket:
     parts, key = urlsplit(url), b64encode(os.urandom(16))
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    target = quote(parts.path or "/", _ASCII) + (
+        f"?{quote(parts.query, _ASCII)}" if parts.query else ""
+    )
     headers = [
-        ("Host", parts.netloc),
+        ("Host", parts.netloc.rpartition("@")[2]),
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),
         ("Sec-WebSocket-Key", key.decode()),
@@ -235,8 +261,9 @@ async def _handshake(stream: trio.abc.Stream, url: str, size_max: int) -> Socket
         request = http.send(h11.Request(method="GET", target=target, headers=headers))
         await stream.send_all((request or b"") + (http.send(h11.EndOfMessage()) or b""))
         event = http.next_event()
-        while event is h11.NEED_DATA:
-            http.receive_data(bytes(await stream.receive_some(_READ)))
+        while event is h11.NEED_DATA or _is_only_information(event):
+            if event is h11.NEED_DATA:
+                http.receive_data(bytes(await stream.receive_some(_READ)))
             event = http.next_event()
     except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
         raise SocketClosed(CUT, "cut") from error
@@ -244,12 +271,27 @@ async def _handshake(stream: trio.abc.Stream, url: str, size_max: int) -> Socket
         raise SocketClosed(CUT, "no handshake") from error
     if isinstance(event, h11.Response):
         raise HandshakeRefused(event.status_code)
-    if not isinstance(event, h11.InformationalResponse) or event.status_code != 101:
-        raise SocketClosed(CUT, "no handshake")
-    accept = b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
-    if dict(event.headers).get(b"sec-websocket-accept") != accept:
-        raise SocketClosed(CUT, "a handshake that is not an answer to ours")
+    if not isinstance(event, h11.InformationalResponse) or not _agrees(event, key):
+        raise SocketClosed(CUT, "a handshake that is no answer to ours")
     return Socket(stream, http.trailing_data[0], size_max)
+
+
+def _is_only_information(event: object) -> bool:
+    """An answer before the answer, such as 103."""
+    return isinstance(event, h11.InformationalResponse) and event.status_code != 101
+
+
+def _agrees(answer: h11.InformationalResponse, key: bytes) -> bool:
+    """Whether it is a WebSocket from here on, and one of the kind that was asked for."""
+    headers = {name: value.lower() for name, value in answer.headers}
+    accept = b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
+    return (
+        answer.http_version == b"1.1"
+        and headers.get(b"upgrade") == b"websocket"
+        and b"upgrade" in headers.get(b"connection", b"").replace(b" ", b"").split(b",")
+        and dict(answer.headers).get(b"sec-websocket-accept") == accept
+        and not {b"sec-websocket-extensions", b"sec-websocket-protocol"} & headers.keys()
+    )
 
 
 def _masked(opcode: int, payload: bytes) -> bytes:

@@ -8,16 +8,16 @@ what is asked before a byte of it leaves.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-import httpx
 import trio
 
 from tapefold.adapter import Close, Command, Frame, Open, Outgoing, Request, Send
+from tapefold.errors import Refused
 from tapefold.kernel import Kernel
 from tapefold.log import Log
 from tapefold.units import Nanos
 from tapefold.wire.endpoints import Endpoints
 from tapefold.wire.lane import Ears, Lane
-from tapefold.wire.rest import Rest
+from tapefold.wire.rest import Rest, open_client
 from tapefold.wire.seams import Outside
 
 FLUSH_AFTER: Final = 0.25
@@ -82,7 +82,7 @@ class Wire:
         self._lanes: dict[str, Lane] = {}
         self._armed: Nanos | None = None
         self._rearm = trio.Event()
-        self._yield = self._flushing = False
+        self._yield = self._flushing = self._running = False
         self.frames = 0
         self.time: Nanos = self._clock.now()
         """Of the latest step."""
@@ -90,32 +90,47 @@ class Wire:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Be connected until cancelled. Raises what the kernel and the log raise."""
         async with (
-            httpx.AsyncClient(transport=self._outside.transport, timeout=None) as client,
+            open_client(self._outside.transport) as client,
             trio.open_nursery() as self._nursery,
         ):
             self._http = Rest(client, self._clock, self._answered)
             self._nursery.start_soon(self._keep_time)
-            task_status.started()
-            await trio.sleep_forever()
+            self._running = True
+            try:
+                task_status.started()
+                await trio.sleep_forever()
+            finally:
+                self._running = False
 
     def command(self, command: Command, time: Nanos | None = None) -> None:
-        """Give the kernel a command, now. Raises as `Kernel.command`."""
+        """Give the kernel a command, now.
+
+        Raises as `Kernel.check`, and `Refused` where it is not running, or where what is logged cannot
+        be kept; nothing is done then.
+        """
+        if not self._running:
+            raise Refused("the engine is not running: give commands while it is open")
+        if failure := self._log.failure:
+            raise failure
+        self._kernel.check(command)
         self.time = time = max(self.time, self._clock.now() if time is None else time)
-        out = self._kernel.command(time, command)
         if self._tee:
             self._tee.command(time, command)
-        self._after(time, out)
+        self._after(time, self._kernel.command(time, command))
+        self._flush_later()
 
-    def hear(self, frame: Frame, headers: Mapping[str, str] = {}) -> None:
-        """Take a frame in, whole."""
+    def hear(self, frame: Frame, headers: Mapping[str, str] = {}) -> bool:
+        """Take a frame in, whole; true where somebody is to run before the next one."""
         if self._tee:
             self._tee.frame(frame, headers)
-        self.time = frame.time
-        if frame.kind == "recv":
-            self.frames += 1
-        elif self._notice and frame.kind != "response":
-            self._notice(frame)
+        self.time, rare = frame.time, frame.kind != "recv"
+        self.frames += not rare
         self._after(frame.time, self._kernel.step(frame))
+        if rare:
+            self._flush_later()
+            if self._notice and frame.kind != "response":
+                self._notice(frame)
+        return self._yield
 
     async def _answered(self, frame: Frame, headers: Mapping[str, str]) -> None:
         self.hear(frame, headers)
@@ -168,9 +183,12 @@ class Wire:
             await trio.lowlevel.checkpoint()
         if self._log.crowded:
             self._log.flush()
-            await trio.to_thread.run_sync(self._log.wait)
+            await trio.to_thread.run_sync(self._log.wait, abandon_on_cancel=True)
         if self._tee and self._tee.crowded:
-            await trio.to_thread.run_sync(self._tee.wait)
+            await trio.to_thread.run_sync(self._tee.wait, abandon_on_cancel=True)
+        self._flush_later()
+
+    def _flush_later(self) -> None:
         if not self._flushing and self._log.durable < self._log.head:
             self._flushing = True
             self._nursery.start_soon(self._flush_soon)

@@ -47,7 +47,6 @@ class LiveDial:
         parts = urlsplit(url)
         host = parts.hostname or ""
         stream = await trio.open_tcp_stream(host, parts.port or _PORTS[parts.scheme])
-        stream.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, True)
         if parts.scheme == "ws":
             return stream
         secret = trio.SSLStream(stream, self._context, server_hostname=host, https_compatible=True)
@@ -64,4 +63,4 @@ def live(context: ssl.SSLContext | None = None) -> Outside:
     context = context or ssl.create_default_context()
     limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
     transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
-    return Outside(LiveDial(context), transport, WallClock())
+    return Outside(LiveDial(context), transport, WallClock(), real=True)
