@@ -47,6 +47,7 @@ from tapefold.stub import (
     said,
 )
 from tapefold.stub import server as stub_server
+from tapefold.stub.journal import Journal
 
 HOST = "api.binance.com"
 STREAM = "wss://stream.binance.com:9443/ws"
@@ -872,3 +873,23 @@ async def test_the_example_of_the_page_runs() -> None:
             if name.startswith("test_"):
                 await test()
     assert len(examples[0].splitlines()) < 25
+
+
+async def test_an_answer_whose_cause_never_comes_is_a_failure() -> None:
+    with mismatch() as lines:
+        async with open_stub(virtual=True) as stub:
+            stub.http(HOST).respond("GET", "/slow", after=asked("GET", "/never"))
+            async with (
+                httpx.AsyncClient(transport=stub.transport) as client,
+                trio.open_nursery() as n,
+            ):
+                n.start_soon(client.get, f"https://{HOST}/slow")
+                await stub.seen("GET", "/slow")
+                n.cancel_scope.cancel()
+    assert any("not answered, since its cause never came: GET" in line for line in lines)
+
+
+def test_a_path_that_can_never_match_is_refused() -> None:
+    api = Api(HOST, Journal())
+    with pytest.raises(ValueError, match="'api/v3/time' is no path of a URL"):
+        api.respond("GET", "api/v3/time")

@@ -140,14 +140,16 @@ class Api:
         self._real, self._journal = "", journal
         self._presets: list[list[Preset]] = []
         self._through: httpx.AsyncClient | None = None
+        self.held: list[Asked] = []
+        """Asked, and the answer waits for a cause that has not come."""
         self.unmatched: list[str] = []
         """What nobody was preset for, with the nearest preset, for people."""
 
     def respond(self, method: str, path: Text, **options: Unpack[Options]) -> Preset:
         """Preset an answer. Of several that fit the most specific answers; on one key they take turns.
 
-        *path* may be a pattern, or have a `*` in it, or a query at its end. Raises `ValueError` for an
-        answer that HTTP does not have.
+        *path* may be a pattern, or have a `*` in it, or a query at its end. Raises `ValueError` for what is
+        no path, and for an answer that HTTP does not have.
         """
         key, answer = _key(method, path, options), _answer(options)
         preset = Preset(key, answer, options)
@@ -182,7 +184,9 @@ class Api:
             await trio.lowlevel.checkpoint()
             return asked, self._miss(asked)
         if preset.after:
+            self.held.append(asked)
             await self._journal.seen(preset.after)
+            self.held.remove(asked)
         await trio.sleep(preset.delay)
         return asked, preset.answer
 
@@ -237,6 +241,8 @@ def _key(method: str, path: Text, options: Options) -> Key:
     query = dict(options.get("query", {}))
     if isinstance(path, str):
         parts = urlsplit(path)
+        if not path.startswith(("/", "*")):
+            raise ValueError(f"{path!r} is no path of a URL: it begins with a /")
         path, query = parts.path or "/", {**read_fields(parts.query), **query}
     headers = {name.lower(): text for name, text in options.get("sent_headers", {}).items()}
     return Key(method.upper(), path, query, options.get("body", NOTHING), headers)

@@ -112,7 +112,12 @@ class Stub:
         unmatched += [text for end in ends for text in end.unmatched]
         unused = [text for origin in origins for text in origin.api.unused()]
         unused += [text for end in ends for text in end.unused()]
-        return [f"unmatched: {text}" for text in unmatched] + [f"unused: {text}" for text in unused]
+        held = [str(asked) for origin in origins for asked in origin.api.held]
+        return [
+            *(f"unmatched: {text}" for text in unmatched),
+            *(f"unused: {text}" for text in unused),
+            *(f"not answered, since its cause never came: {text}" for text in held),
+        ]
 
     async def aclose(self) -> None:
         """Hang up on real hosts."""
