@@ -91,8 +91,9 @@ class Engine:
         self.views: Views = source.kernel.views
         """At the log's head, always."""
         self._waiters: list[_Waiter] = []
-        self.wanted, self._over = trio.Event(), trio.Event()
+        self.wanted = trio.Event()
         """Set once somebody waits for anything, or follows."""
+        self._over = trio.Event()
         self.recorder: Recording | None = None
         """What writes the session down, where one is recorded."""
         self.failure: TapefoldError | None = None
@@ -143,7 +144,8 @@ class Engine:
         """Wait until *predicate* of the views is true; the log's position then.
 
         It is asked after each step, and whoever waited runs before the next one, so the views are as
-        they were when it came true. While an instrument that it asks for is not listed, or its book
+        they were when it came true; of a live engine's other connections one may have been heard
+        meanwhile. While an instrument that it asks for is not listed, or its book
         is not live, it is not true. Raises `Unmet` if the run ends first.
         """
         self.wanted.set()
