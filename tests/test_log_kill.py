@@ -6,15 +6,11 @@ again where the log ends. The process is a fork of one that has imported everyth
 
 import os
 import random
-import signal
-import subprocess
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from builders import digest_of
+from killing import children, killed
 
 from tapefold.events import RequestFailed
 from tapefold.log import read_log
@@ -26,9 +22,6 @@ import os, random, sys
 from pathlib import Path
 from tapefold.events import RequestFailed
 from tapefold.log import open_log
-
-def say(*words):
-    os.write(1, (" ".join(map(str, words)) + "\\n").encode())  # whole, or not at all
 
 def write(path, seed):
     rng, log = random.Random(seed), open_log(path)
@@ -46,45 +39,8 @@ def write(path, seed):
             log.sync()
         say("durable", log.durable)
 
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        write(Path(sys.argv[1]), int(line))
-    say("pid", child)
-    os.waitpid(child, 0)
-    say("dead")
+fork_for_each(lambda seed: write(Path(sys.argv[1]), seed))
 """
-
-
-@contextmanager
-def writers(path: Path) -> Generator["subprocess.Popen[str]"]:
-    """A process that forks a writer for each seed that it is told."""
-    command = [sys.executable, "-c", WRITER, str(path)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    ) as process:
-        assert process.stdin is not None
-        try:
-            yield process
-        finally:
-            process.stdin.close()
-
-
-def killed(process: "subprocess.Popen[str]", seed: int, lines: int) -> int:
-    """Let a writer write *lines* lines, kill it, and say which position it acknowledged last."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(f"{seed}\n")
-    said: dict[str, int] = {}
-    for heard, line in enumerate(process.stdout, 1):
-        word, _, number = line.partition(" ")
-        if word == "dead\n":
-            break
-        said[word] = int(number)
-        if "pid" in said and heard >= lines:
-            os.kill(said["pid"], signal.SIGKILL)
-            lines = sys.maxsize
-    return said.get("durable", said.get("head", 0))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the writers are forks")
@@ -92,9 +48,10 @@ def test_a_hundred_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> N
     path = tmp_path / "a.log"
     chance = random.Random(1)
     head = 0
-    with writers(path) as process:
+    with children(WRITER, str(path)) as process:
         for seed in range(KILLS):
-            acknowledged = killed(process, seed, chance.randint(1, 60))
+            said = killed(process, seed, chance.randint(1, 60))
+            acknowledged = said.get("durable", said.get("head", 0))
             if not path.exists() or not path.stat().st_size:
                 assert acknowledged == 0
                 continue

@@ -6,15 +6,11 @@ random moment a hundred times; it is a fork of one that has imported everything 
 
 import os
 import random
-import signal
-import subprocess
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from builders import played
+from killing import children, killed
 from moments import busy, in_vcrpy, written
 
 from tapefold.session import Session
@@ -30,9 +26,6 @@ sys.path.insert(0, sys.argv[1])
 from moments import busy, meta, tell
 from tapefold.record import Recorder
 from unguarded import Unguarded
-
-def say(*words):
-    os.write(1, (" ".join(map(str, words)) + "\\n").encode())  # whole, or not at all
 
 def record(folder, seed):
     rng = random.Random(seed)
@@ -50,46 +43,8 @@ def record(folder, seed):
         say("written", at)
 
 moments, _ = busy(int(sys.argv[3]))
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        record(Path(sys.argv[2]) / line.strip(), int(line))
-    say("pid", child)
-    os.waitpid(child, 0)
-    say("dead")
+fork_for_each(lambda seed: record(Path(sys.argv[2]) / str(seed), seed))
 """
-
-
-@contextmanager
-def recorders(folder: Path) -> Generator["subprocess.Popen[str]"]:
-    """A process that forks a recorder for each seed that it is told."""
-    tests = str(Path(__file__).parent)
-    command = [sys.executable, "-c", RECORDER, tests, str(folder), str(ROUNDS)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    ) as process:
-        assert process.stdin is not None
-        try:
-            yield process
-        finally:
-            process.stdin.close()
-
-
-def killed(process: "subprocess.Popen[str]", seed: int, lines: int) -> int:
-    """Let a recorder say *lines* lines, kill it, and give how much it acknowledged."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(f"{seed}\n")
-    said: dict[str, int] = {}
-    for heard, line in enumerate(process.stdout, 1):
-        word, _, number = line.partition(" ")
-        if word == "dead\n":
-            break
-        said[word] = int(number)
-        if "pid" in said and heard >= lines:
-            os.kill(said["pid"], signal.SIGKILL)
-            lines = sys.maxsize
-    return said.get("written", -1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the recorders are forks")
@@ -97,9 +52,10 @@ def test_a_hundred_kills_leave_a_hundred_sessions(tmp_path: Path) -> None:
     tape, http = written(busy(ROUNDS)[0], tmp_path / "whole")
     chance = random.Random(1)
     lines = answers = cut = 0
-    with recorders(tmp_path) as process:
+    tests = str(Path(__file__).parent)
+    with children(RECORDER, tests, str(tmp_path), str(ROUNDS)) as process:
         for seed in range(KILLS):
-            acknowledged = killed(process, seed, chance.randint(1, 60))
+            acknowledged = killed(process, seed, chance.randint(1, 60)).get("written", -1)
             folder = tmp_path / str(seed)
             if not folder.exists():
                 assert acknowledged == -1
