@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 import pytest
 import trio
+import trio.testing
 from captures import ROOT
-from scripts import HANDSHAKE, answered, asked, session, up
+from scripts import HANDSHAKE, answered, asked, body, connect, opened_mock, session, tape, up
 
 from tapefold.errors import Mismatch
-from tapefold.mock import Door, open_mock
+from tapefold.mock import Door, Timeline, open_mock
 from tapefold.mock.outside import serve_rest
 from tapefold.session import Session
 
@@ -202,3 +203,39 @@ def test_what_the_client_hung_up_on_is_told(tmp_path: Path) -> None:
         out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     assert out.splitlines()[-1] == "lines that it hung up on before it had read them: 40"
+
+
+async def test_a_slow_client_is_told_from_one_that_reads_no_more() -> None:
+    """It takes far longer than the timeout, and is heard of by its pongs: frames are not sent far ahead."""
+    rows = [*up("x/1"), *(("x/1", "recv", f"{n:0>200}") for n in range(4000))]
+    async with opened_mock(tape(*rows), timeout=0.5) as door:
+        client = await connect(door)
+        for n in range(4000):
+            assert await client.hear() == f"{n:0>200}"
+            if n % 100 == 0:  # as somebody who works on what he has read
+                await trio.testing.wait_all_tasks_blocked(0.02)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.hear)  # there is nothing more, but pings
+            await door.finished.wait()
+            nursery.cancel_scope.cancel()
+
+
+async def listening(timeline: Timeline) -> None:
+    """A client that listens, and asks nothing."""
+    async with opened_mock(timeline, timeout=0.2) as door:
+        client = await connect(door)
+        while True:
+            await client.hear()
+
+
+async def test_a_line_that_a_client_leaves_out_is_missing_and_does_not_slow_the_rest_for_ever() -> (
+    None
+):
+    rows = [
+        asked(1, "GET", "/time"),
+        answered(1),
+        *up("x/1"),
+        *(("x/1", "recv", str(n)) for n in range(1000)),
+    ]
+    with pytest.raises(Mismatch, match=r"missing: for 0\.2 s the client has not done line 1 "):
+        await listening(tape(*rows, http={1: body("1")}))

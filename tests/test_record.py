@@ -271,7 +271,7 @@ def test_so_many_seconds_and_one_object_at_the_end(tmp_path: Path) -> None:
     ("arguments", "said", "code"),
     [
         (["nobody", "A-B", "-o", "x"], "there is no adapter 'nobody'", 3),
-        (["binance", "A-B", "-o", ".."], "is there already", 4),
+        (["binance", "A-B", "-o", ".."], "is there already", 3),
         (["binance", "A-B", "-o", "x", "--ws", "http://here"], "is no address", 3),
         (["binance", "A-B", "-o", "x", "--rest", "nonsense"], "is no address", 3),
         (["binance", "A-B", "-o", "x", "--seconds", "0"], "is no number of seconds", 2),

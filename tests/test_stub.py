@@ -893,3 +893,26 @@ def test_a_path_that_can_never_match_is_refused() -> None:
     api = Api(HOST, Journal())
     with pytest.raises(ValueError, match="'api/v3/time' is no path of a URL"):
         api.respond("GET", "api/v3/time")
+
+
+async def test_a_scripted_step_is_a_cause() -> None:
+    """The fill is written before the answer to its order leaves: no delay, no sleep."""
+    async with open_stub(virtual=True) as stub, trio.open_nursery() as nursery:
+        api, ws = stub.http(HOST), stub.ws(STREAM)
+        fill = ws.script({"fill": 1}, after=asked("POST", "/order"))
+        api.respond("POST", "/order", json={"order": 1}, after=fill)
+        client = await dialled(stub, nursery)
+        async with httpx.AsyncClient(transport=stub.transport) as http:
+            assert (await http.post(f"{api.url}/order")).json() == {"order": 1}
+        kinds = [type(entry).__name__ for entry in stub.journal]
+        assert kinds == ["Connected", "Asked", "Answered"]
+        assert await told(client) == {"fill": 1}
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_is_no_cause_is_refused_at_once() -> None:
+    async with open_stub(virtual=True) as stub:
+        with pytest.raises(TypeError, match="after='nonsense' is no cause"):
+            stub.http(HOST).respond("GET", "/", after="nonsense")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="is no cause"):
+            stub.ws(STREAM).script("x", after=7)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from tapefold.cli.tables import draw_table, views_table
 from tapefold.cli.terminal import say, say_json
 from tapefold.cli.when import parse_seconds, parse_span
 from tapefold.engine import Live, open_engine
-from tapefold.errors import Refused
+from tapefold.errors import SessionError
 from tapefold.session import Session
 from tapefold.units import Nanos
 from tapefold.wire import Endpoints
@@ -99,7 +99,7 @@ def command(  # noqa: PLR0913, PLR0917 - each is an option
     if folder == Path():
         raise click.BadParameter("name a new folder", param_hint="-o")
     if folder.exists() or folder.is_symlink():
-        raise Refused(f"{folder} is there already: name a folder that is not, or remove it")
+        raise SessionError(f"{folder} is there already: name a folder that is not, or remove it")
     heard = cast("tuple[Channel, ...]", channels or _CHANNELS[:2] + _CHANNELS[3:])
     wanted = Subscribe(exchange, pairs, heard, depth, silence)
     endpoints = Endpoints(ws, rest).check()

@@ -9,7 +9,9 @@ part.py       what the client does, found on the tape
 failures.py   what a mismatch says
 clock.py      the clock of a tape
 conductor.py  when the next line goes
-server.py     the exchange, speaking
+stage.py      what all connections share
+connection.py one client: what it is told, and what it has taken in
+server.py     all of them
 owed.py       what is said, and not taken in yet
 transport.py  HTTP out of the cassette
 door.py       opening and judging a play

@@ -65,6 +65,8 @@ class Conductor:
         """When something was last done."""
         self._anchor = (-1, 0, self._last)
         """The client's latest line that was done: which, when on the tape, and when here."""
+        self._late = (-1, self._last)
+        """A line that the client is late with, and since when others go first."""
         self._loose = False
         """Whether something was handed over that no ping tells of."""
         self._listening = False
@@ -152,6 +154,9 @@ class Conductor:
         if changed.is_set():
             return None
         line = score.detour()
+        if line is not None and self._is_too_late(head):
+            score.fail(failures.late(self._timeline, score.done, head, self._tempo.timeout))
+            return None
         if line is None:
             await _until(changed, due + self._tempo.timeout)
             if not changed.is_set():
@@ -162,6 +167,13 @@ class Conductor:
         if score.strict:
             score.fail(failures.out_of_order(score.relaxed[-1]))
         return line
+
+    def _is_too_late(self, head: int) -> bool:
+        """Whether others have gone first for so long that the client will not do this line any more."""
+        now = trio.current_time()
+        if self._late[0] != head:
+            self._late = head, now
+        return now - self._late[1] > self._tempo.timeout
 
     def _due(self, head: int) -> float:
         """When the client is late with a line, by trio's clock."""

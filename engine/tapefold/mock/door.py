@@ -20,6 +20,7 @@ from tapefold.mock.conductor import Conductor, Tempo
 from tapefold.mock.part import Part, Said
 from tapefold.mock.score import Score
 from tapefold.mock.server import Server
+from tapefold.mock.stage import Stage
 from tapefold.mock.timeline import Timeline, load, origin
 from tapefold.mock.transport import CassetteTransport, load_answers
 from tapefold.session import Session
@@ -37,7 +38,7 @@ class Door:
     """A fake exchange that plays a session. `open_mock` opens one."""
 
     def __init__(self, server: Server, conductor: Conductor, outside: Outside) -> None:
-        self._part, self._score = server.part, server.part.score
+        self._part, self._score = server.stage.part, server.stage.part.score
         self._server, self._conductor = server, conductor
         self.outside = outside
         """For a wire: dialler, transport, clock."""
@@ -45,7 +46,7 @@ class Door:
         """Where each recorded origin of connections is now, for clients that dial by themselves."""
         self.finished = conductor.finished
         """Set when the whole tape is done, and all of it was taken in."""
-        self.owed = server.owed
+        self.owed = server.stage.owed
         """What clients have yet to take in; whoever serves some by other means adds what it owes."""
 
     @property
@@ -133,7 +134,7 @@ async def open_mock(  # noqa: PLR0913 - each is a word of its own, and all have 
             errors.append(error)
         await _last_words(conductor, server, patience, gone=bool(errors))
         nursery.cancel_scope.cancel()
-    _judge(server.part, errors)
+    _judge(server.stage.part, errors)
 
 
 def _cast(score: Score, tempo: Tempo, *, virtual: bool) -> tuple[Server, Conductor]:
@@ -142,24 +143,24 @@ def _cast(score: Score, tempo: Tempo, *, virtual: bool) -> tuple[Server, Conduct
     clock = TapeClock(timeline.started_ns, tempo.speed)
     for lane in timeline.hosts.values():
         clock.heed(lane)
-    server = Server(Part(score), clock, tempo, virtual=virtual)
-    conductor = Conductor(score, clock, tempo, server.settle, server.owed)
-    server.changes = conductor.changes
-    return server, conductor
+    stage = Stage(Part(score), clock, tempo, virtual=virtual)
+    conductor = Conductor(score, clock, tempo, stage.settle, stage.owed)
+    stage.changes = conductor.changes
+    return Server(stage), conductor
 
 
 async def _listen(
     server: Server, conductor: Conductor, nursery: trio.Nursery, tls: Contexts | None
 ) -> Door:
     """The door, where it can be dialled."""
-    if server.virtual:
+    if server.stage.virtual:
         dial: Dial = MemoryDial(server, nursery)
         urls: dict[str, str] = {}
     else:
         dial = loopback = await LoopbackDial.listen(server, nursery, tls)
         urls = loopback.urls
-    transport = CassetteTransport(server.part, server.clock, server.turn)
-    door = Door(server, conductor, Outside(dial, transport, server.clock))
+    transport = CassetteTransport(server.stage.part, server.stage.clock, server.stage.turn)
+    door = Door(server, conductor, Outside(dial, transport, server.stage.clock))
     door.urls = urls
     return door
 
@@ -186,18 +187,18 @@ def _is_cancelled(error: BaseException) -> bool:
 
 async def _last_words(conductor: Conductor, server: Server, patience: float, *, gone: bool) -> None:
     """Let what the client did last arrive, and let it have all; *gone*: an error has ended it."""
-    score = server.part.score
+    score = server.stage.part.score
     with trio.move_on_after(4 * patience):
         while not (gone or score.over or score.failure):
             await conductor.changes()
     while score.over and not (gone or score.failure or conductor.finished.is_set()):
         # What is not written would be lost; what is written is not, but a pong may be on its way.
-        with trio.move_on_after(math.inf if server.is_speaking() else 4 * patience) as scope:
-            await server.owed.moved()
+        with trio.move_on_after(math.inf if server.stage.is_speaking() else 4 * patience) as scope:
+            await server.stage.owed.moved()
         if scope.cancelled_caught:
             break
     if score.failure:
-        await server.refused.settled(GRACE)
+        await server.stage.refused.settled(GRACE)
 
 
 def _judge(part: Part, errors: list[BaseException]) -> None:
@@ -222,14 +223,14 @@ class _Dial:
 
     def _claim(self, lane: str, url: str) -> bool:
         """Whether *lane* is the tape's own name for this connection. Raises `ConnectionRefusedError`."""
-        part = self._server.part
+        part = self._server.stage.part
         known = part.timeline.origins()
         if origin(url) not in known:
             part.score.fail(failures.unknown_host(origin(url), known))
             raise ConnectionRefusedError(str(part.score.failure))
         claimed = part.dial(lane, url)
         if claimed:
-            self._server.clock.heed(lane)
+            self._server.stage.clock.heed(lane)
         return claimed
 
 
@@ -262,7 +263,7 @@ class LoopbackDial(_Dial):
     ) -> "LoopbackDial":
         """One that is listening."""
         dial = cls(server, nursery, tls)
-        for place in server.part.timeline.origins():
+        for place in server.stage.part.timeline.origins():
             listeners = await trio.open_tcp_listeners(0, host=LOOPBACK)
             dial._ports[place] = port = listeners[0].socket.getsockname()[1]
             scheme = "wss" if dial._is_secret(place) else "ws"

@@ -120,6 +120,12 @@ def stalled(timeline: Timeline, done: bytearray, head: int, waits: int | None) -
     return "\n".join([what, *around(timeline, done, head)])
 
 
+def late(timeline: Timeline, done: bytearray, head: int, seconds: float) -> str:
+    """Others have gone first for too long."""
+    what = f"missing: for {seconds:g} s the client has not done {say(timeline, head)}"
+    return "\n".join([what, *around(timeline, done, head)])
+
+
 def untaken(rows: Sequence[str], seconds: float) -> str:
     """The tape's end, which a client has not heard, and does not get nearer to."""
     what = f"the tape is at its end, and for {seconds:g} s nobody has read on, or answered a ping:"

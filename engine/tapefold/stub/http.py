@@ -21,6 +21,7 @@ from tapefold.stub.journal import (
     Entry,
     Journal,
     body_differences,
+    check_cause,
 )
 from tapefold.stub.matching import (
     NOTHING,
@@ -151,6 +152,7 @@ class Api:
         *path* may be a pattern, or have a `*` in it, or a query at its end. Raises `ValueError` for what is
         no path, and for an answer that HTTP does not have.
         """
+        check_cause(options.get("after"))
         key, answer = _key(method, path, options), _answer(options)
         preset = Preset(key, answer, options)
         turns = next((turns for turns in self._presets if turns[0].key == key), None)

@@ -1,7 +1,7 @@
 """What a stub heard, in order; and causes: what of it somebody waits for."""
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import trio
 from msgspec import Struct
@@ -103,15 +103,32 @@ class Left(Struct, frozen=True):
     """The stub began it."""
 
 
-Entry: TypeAlias = Asked | Answered | Connected | Refused | Said | Left
+class Done(Struct, frozen=True):
+    """A scripted step was done, for one client: what it had to say is written."""
+
+    url: str
+    step: object
 
 
+Entry: TypeAlias = Asked | Answered | Connected | Refused | Said | Left | Done
+
+
+@runtime_checkable
 class Cause(Protocol):
-    """Something that may come. What `Api.respond` and `Endpoint.reply` give is one, an `Endpoint` too."""
+    """Something that may come. What `respond`, `reply` and `script` give is one, an `Endpoint` too."""
 
     def caused_by(self, entry: Entry) -> bool:
         """Is this entry it?"""
         ...
+
+
+def check_cause(cause: object) -> None:
+    """Refuse what can never come. Raises `TypeError`."""
+    if cause is not None and not isinstance(cause, Cause):
+        raise TypeError(
+            f"after={cause!r} is no cause: it is what respond, reply and script give, an endpoint, or "
+            "asked(...), said(...), connected(), left()"
+        )
 
 
 class Of:

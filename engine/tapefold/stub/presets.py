@@ -16,6 +16,7 @@ from tapefold.stub.http import Api
 from tapefold.stub.journal import (
     Asked,
     Cause,
+    Done,
     Entry,
     Journal,
     asked,
@@ -42,7 +43,7 @@ class Stub:
     @property
     def journal(self) -> list[Entry]:
         """Everything that came, and what became of it, in order."""
-        return self._journal.entries
+        return [entry for entry in self._journal.entries if not isinstance(entry, Done)]
 
     def http(self, host: str, *, passthrough: bool = False) -> Api:
         """The REST side of a host, or of a URL's; the same one each time.

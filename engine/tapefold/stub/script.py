@@ -5,7 +5,7 @@ from heapq import heappop, heappush
 
 import trio
 
-from tapefold.stub.journal import Cause, Journal
+from tapefold.stub.journal import Cause, Done, Entry, Journal
 
 Do = Callable[[], bool]
 """Do it; False where whom it is for has not come yet."""
@@ -18,6 +18,10 @@ class Step:
         self.do, self.after, self.delay, self.text = do, after, delay, text
         self.done = trio.Event()
         self.optional = False
+
+    def caused_by(self, entry: Entry) -> bool:
+        """It is done, for one client at least."""
+        return isinstance(entry, Done) and entry.step is self
 
 
 class Script:

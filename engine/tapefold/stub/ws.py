@@ -12,11 +12,13 @@ from tapefold.peer import Handshake, Peer, PeerClosed, Refusal
 from tapefold.stub.journal import (
     Cause,
     Connected,
+    Done,
     Entry,
     Journal,
     Left,
     Refused,
     Said,
+    check_cause,
     frame_value,
     heard,
 )
@@ -237,10 +239,14 @@ class Endpoint:
         self._journal.add(Said(self.given, client.number, data, rule))
 
     def _add(self, when: Scripted, text: str, act: Callable[[Peer], Any]) -> Step:
-        client = when.get("client")
-        step = Step(
-            lambda: bool(self._ask(client, act)), when.get("after"), when.get("delay", 0.0), text
-        )
+        client, after = when.get("client"), when.get("after")
+        check_cause(after)
+
+        async def do(peer: Peer) -> None:
+            await act(peer)
+            self._journal.add(Done(self.given, step))
+
+        step = Step(lambda: bool(self._ask(client, do)), after, when.get("delay", 0.0), text)
         step.optional = when.get("optional", False)
         self._script.add(step)
         return step

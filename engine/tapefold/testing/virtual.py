@@ -295,9 +295,19 @@ class VirtualExchange:
 async def open_virtual(
     story: Story = STORY, *, plan: Iterable[Manner] = (), twist: Twist = as_it_is, seed: int = 1
 ) -> AsyncGenerator[VirtualExchange]:
-    """An exchange whose market goes on while the block runs."""
-    async with trio.open_nursery() as nursery:
-        made = VirtualExchange(nursery, story, plan=plan, twist=twist, seed=seed)
-        nursery.start_soon(made.run)
-        yield made
-        nursery.cancel_scope.cancel()
+    """An exchange whose market goes on while the block runs. What the block raises comes out as it is."""
+    own: list[BaseException] = []
+    try:
+        async with trio.open_nursery() as nursery:
+            made = VirtualExchange(nursery, story, plan=plan, twist=twist, seed=seed)
+            nursery.start_soon(made.run)
+            try:
+                yield made
+            except BaseException as error:
+                own.append(error)
+                raise
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        if own and len(group.exceptions) == 1 and not isinstance(own[0], trio.Cancelled):
+            raise own[0] from own[0].__cause__
+        raise
