@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapefold.adapter import Frame, Request
-from tapefold.errors import AdapterError, Mismatch, SessionError
+from tapefold.errors import AdapterError, Mismatch, Refused, SessionError
 from tapefold.log import Log
 from tapefold.replay import Replay
 from tapefold.session import Meta, Session, SessionWriter, files, new_session
@@ -604,3 +604,10 @@ def test_a_session_with_any_byte_changed_is_played_or_refused(
         raise AssertionError(f"{name}, byte {at}: {whole[at]} to {byte}: {error!r}") from error
     finally:
         shutil.rmtree(folder)
+
+
+def test_a_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match="a part of its path is no folder"):
+        with new_session(tmp_path / "file" / "x"):
+            pass

@@ -4,6 +4,7 @@ import math
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
 
 import click
 import trio
@@ -16,6 +17,9 @@ from tapefold.cli.when import parse_speed
 from tapefold.mock import Tempo, open_mock
 from tapefold.mock.outside import serve_rest
 from tapefold.session import Session
+
+STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end it as Ctrl-C does."""
 
 
 @click.command(
@@ -70,7 +74,7 @@ class _Served:
 
 
 async def _serve(session: Session, tempo: Tempo, as_json: bool, served: _Served) -> None:
-    with trio.open_signal_receiver(signal.SIGINT) as signals, trio.CancelScope() as scope:
+    with trio.open_signal_receiver(*STOPS) as signals, trio.CancelScope() as scope:
         async with trio.open_nursery() as outer:
             outer.start_soon(_heed, signals, scope)
             await _play(session, tempo, as_json, served)

@@ -47,6 +47,8 @@ def new_session(folder: Path) -> Generator[Path]:
         work.replace(folder)
     except BaseException as error:
         shutil.rmtree(work, ignore_errors=True)
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            raise Refused(f"{folder} cannot be made: a part of its path is no folder") from error
         if isinstance(error, OSError):
             raise Refused(f"{folder} cannot be written: {error.strerror}") from error
         raise
