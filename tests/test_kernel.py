@@ -374,7 +374,7 @@ def test_no_frame_is_fatal_and_each_is_kept_with_a_word(data: bytes, reason: str
         rejected
         == FrameRejected(
             lane="binance/1",
-            reason=reason,  # type: ignore[arg-type]
+            reason=reason,  # type: ignore[arg-type] # wrong on purpose
             data=data[:4096],
             size=len(data),
         )

@@ -913,6 +913,6 @@ async def test_a_scripted_step_is_a_cause() -> None:
 async def test_what_is_no_cause_is_refused_at_once() -> None:
     async with open_stub(virtual=True) as stub:
         with pytest.raises(TypeError, match="after='nonsense' is no cause"):
-            stub.http(HOST).respond("GET", "/", after="nonsense")  # type: ignore[arg-type]
+            stub.http(HOST).respond("GET", "/", after="nonsense")  # type: ignore[arg-type] # wrong on purpose
         with pytest.raises(TypeError, match="is no cause"):
-            stub.ws(STREAM).script("x", after=7)  # type: ignore[arg-type]
+            stub.ws(STREAM).script("x", after=7)  # type: ignore[arg-type] # wrong on purpose

@@ -101,12 +101,12 @@ def test_what_is_no_number_is_refused_wherever_it_is_read(text: str) -> None:
     for digits in (0, 2, 8):
         with pytest.raises(ValueError):  # noqa: PT011 - any ValueError: the text is the message
             scaled(text, digits)
-        with pytest.raises(ValueError):  # noqa: PT011
+        with pytest.raises(ValueError):  # noqa: PT011 - as above
             Scale(digits)[text]
         for others in ([text], ["1.00", text], [text, "1.00"], ["1", text, "2"]):
-            with pytest.raises(ValueError):  # noqa: PT011
+            with pytest.raises(ValueError):  # noqa: PT011 - as above
                 column(others, digits)
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):  # noqa: PT011 - as above
         exact(text)
 
 

@@ -253,7 +253,7 @@ async def test_a_command_that_is_none_leaves_no_trace(
         async with open_engine(exchange.live(), record=folder) as engine:
             head = engine.log.head
             with pytest.raises(AdapterError, match="has no channel 'nonsense'"):
-                engine.command(Subscribe("binance", exchange.symbols, ("nonsense",)))  # type: ignore[arg-type]
+                engine.command(Subscribe("binance", exchange.symbols, ("nonsense",)))  # type: ignore[arg-type] # wrong on purpose
             with pytest.raises(AdapterError, match="not opened with the exchange"):
                 engine.command(Unsubscribe("kraken/1"))
             assert engine.log.head == head
@@ -302,13 +302,13 @@ async def test_while_nothing_can_be_kept_commands_are_refused(autojump_clock: Mo
 @pytest.mark.parametrize("how", [{"mode": "mock"}, {"speed": 2.0}])
 async def test_what_would_be_ignored_is_refused(how: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="mode and speed are of a session"):
-        async with open_engine(Live(("binance",)), **how):  # type: ignore[arg-type]
+        async with open_engine(Live(("binance",)), **how):  # type: ignore[arg-type] # wrong on purpose
             pass
     with pytest.raises(ValueError, match="a mode is one of replay, mock, virtual"):
-        async with open_engine(bundled(), mode="Mock"):  # type: ignore[arg-type]
+        async with open_engine(bundled(), mode="Mock"):  # type: ignore[arg-type] # wrong on purpose
             pass
     with pytest.raises(TypeError, match="a tuple of names"):
-        async with open_engine(Live("binance")):  # type: ignore[arg-type]
+        async with open_engine(Live("binance")):  # type: ignore[arg-type] # wrong on purpose
             pass
 
 

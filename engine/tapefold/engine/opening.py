@@ -127,7 +127,7 @@ async def _working(engine: Engine) -> AsyncGenerator[None]:
             await nursery.start(engine.run)
             try:
                 yield
-            except BaseException as error:
+            except BaseException as error:  # any: it is raised again, and known again in the group
                 own.append(error)
                 raise
             nursery.cancel_scope.cancel()

@@ -254,6 +254,6 @@ def open_log(path: Path | None = None) -> Log:
     lock = Lock(path)
     try:
         return Log(in_file(path, write=True), lock=lock)
-    except BaseException:
+    except BaseException:  # any: nobody else may be kept out; it is raised again
         lock.release()
         raise

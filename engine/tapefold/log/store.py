@@ -32,7 +32,7 @@ POSITION_MAX: Final = 2**62
 try:
     import fcntl
 except ImportError:  # Windows: the fence behind the lock still holds
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment] # a module, where there is one
 
 
 class Rows:

@@ -55,7 +55,7 @@ class PeerStream(trio.abc.Stream):
                 for piece in pieces(data):
                     await self._stream.send_all(piece)
                     self._wrote()
-            except BaseException:
+            except BaseException:  # a cancellation, too; it is raised again
                 self.finish()  # perhaps half a frame is out: nothing may follow it
                 raise
 

@@ -180,7 +180,7 @@ async def accept(
                 await _refuse(request, refusal)
     except _GONE:
         pass
-    except BaseException:
+    except BaseException:  # what *decide* raises: the stream is closed, and it goes on
         wire.finish()
         raise
     wire.finish()

@@ -17,7 +17,7 @@ from tapefold.errors import BadInput, SessionError
 try:
     import fcntl
 except ImportError:  # on Windows nothing keeps two apart
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment] # a module, where there is one
 
 FRAME_MAX: Final = 16 << 20
 """Bytes of one frame: what a WebSocket client takes at the most."""

@@ -45,7 +45,7 @@ def new_session(folder: Path) -> Generator[Path]:
         work.mkdir()
         yield work
         work.replace(folder)
-    except BaseException as error:
+    except BaseException as error:  # any: nothing half made stays; it is raised again
         shutil.rmtree(work, ignore_errors=True)
         if isinstance(error, FileExistsError | NotADirectoryError):
             raise Refused(f"{folder} cannot be made: a part of its path is no folder") from error

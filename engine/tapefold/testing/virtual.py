@@ -303,7 +303,7 @@ async def open_virtual(
             nursery.start_soon(made.run)
             try:
                 yield made
-            except BaseException as error:
+            except BaseException as error:  # any: it is raised again, and known again in the group
                 own.append(error)
                 raise
             nursery.cancel_scope.cancel()

@@ -238,7 +238,7 @@ async def open_socket(stream: trio.abc.Stream, url: str, *, size_max: int = FRAM
     """
     try:
         return await _handshake(stream, url, size_max)
-    except BaseException:
+    except BaseException:  # any: no stream stays open; it is raised again
         await trio.aclose_forcefully(stream)
         raise
 

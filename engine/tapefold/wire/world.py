@@ -52,7 +52,7 @@ class LiveDial:
         secret = trio.SSLStream(stream, self._context, server_hostname=host, https_compatible=True)
         try:
             await secret.do_handshake()
-        except BaseException:
+        except BaseException:  # any: no socket stays open; it is raised again
             await trio.aclose_forcefully(stream)
             raise
         return secret
