@@ -1,13 +1,4 @@
-"""The events: the only words the engine knows, and the words on disk.
-
-The log keeps an event for ever, so
-
-* an event is an array whose first element is its tag, the class's name in snake_case: a tag is never
-  renamed and never given twice;
-* a field keeps its place, its name and its meaning; a new one goes last and has a default;
-* an event says what happened, not when we heard of it: its record does. So the digest of a log is a
-  digest of meaning, and every way of running a session can agree on it;
-* an event holds no text of a library or of this version: reasons are words of ours.
+"""What an exchange says to everybody: instruments, books, trades, quotes.
 
 Prices and sizes are ints in their instrument's scale (`InstrumentListed`). A book event's levels are
 two blobs, one a side: msgpack of `[[prices], [sizes]]`. The same bytes are in the event, on disk and
@@ -18,8 +9,9 @@ from decimal import Decimal
 from typing import Literal, TypeAlias
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
+from tapefold.events.base import Event
 from tapefold.units import Nanos, Side
 
 Columns: TypeAlias = tuple[list[int], list[int]]
@@ -43,23 +35,6 @@ NOTHING: Raw = pack([], [])
 """A side without levels."""
 UNLISTED = -1
 """The number of an instrument before the kernel has given it one."""
-
-
-def _tag(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-
-
-class Event(Struct, frozen=True, array_like=True, kw_only=True, gc=False, tag=_tag):
-    """What every event is. It has no fields, and never will: a base's fields would move all others."""
-
-
-class RunStarted(Event, frozen=True, kw_only=True):
-    """An engine began to write here: everything after it is this run's."""
-
-    run_id: str
-    seed: int
-    versions: dict[str, str]
-    """Of the engine that ran, by package; in a replay, those of the recording."""
 
 
 class InstrumentListed(Event, frozen=True, kw_only=True):
@@ -169,94 +144,3 @@ class Quote(Event, frozen=True, kw_only=True):
     bid_size: int
     ask_price: int
     ask_size: int
-
-
-class ConnectionOpened(Event, frozen=True, kw_only=True):
-    """A lane is up."""
-
-    lane: str
-
-
-class ConnectionClosed(Event, frozen=True, kw_only=True):
-    """A lane is down."""
-
-    lane: str
-    by: Literal["client", "exchange"]
-    code: int
-    """Of RFC 6455; 1006 where it was cut or never came up; below 1000 the HTTP status of a refusal."""
-    reason: str = ""
-    """As the exchange gave it: a cut has none, however it was noticed."""
-
-
-class StreamStale(Event, frozen=True, kw_only=True):
-    """A lane is up, and nothing was heard on it for longer than its subscription puts up with."""
-
-    lane: str
-    silent: Nanos
-    """For how long."""
-
-
-class RateLimited(Event, frozen=True, kw_only=True):
-    """An exchange asked to be left alone for a while; nothing is asked of it until then."""
-
-    exchange: str
-    status: int
-    """The HTTP status that said so."""
-    wait: Nanos
-    """From now on."""
-
-
-class ClockAdjusted(Event, frozen=True, kw_only=True):
-    """An exchange's clock was compared with ours."""
-
-    exchange: str
-    time_exchange: Nanos
-    """What it said."""
-    ahead: Nanos = 0
-    """By how much its clock is ahead of ours; negative where it is behind."""
-    within: Nanos = 0
-    """Half the time that asking took: the error is no larger."""
-
-
-class FrameRejected(Event, frozen=True, kw_only=True):
-    """A frame that could not be read, or said what cannot be."""
-
-    lane: str
-    reason: Literal["json", "schema", "number", "range", "instrument", "decoder"]
-    data: bytes
-    """Its first `REJECTED_MAX` bytes."""
-    size: int
-    """All of its bytes."""
-
-
-class RequestFailed(Event, frozen=True, kw_only=True):
-    """A request got no answer, or a refusal, or an answer without what was asked for."""
-
-    exchange: str
-    purpose: str
-    subject: str
-    status: int
-    """The HTTP status; 0 where there was no answer."""
-    reason: Literal["unanswered", "refused", "not_listed"]
-    """No answer came; it was a refusal; it did not have the instrument that was asked for."""
-
-
-REJECTED_MAX = 4096
-"""Bytes of a rejected frame that the log keeps: enough to see what it was."""
-
-AnyEvent: TypeAlias = (
-    RunStarted
-    | InstrumentListed
-    | BookSnapshot
-    | BookDelta
-    | BookInvalidated
-    | Trade
-    | Quote
-    | ConnectionOpened
-    | ConnectionClosed
-    | StreamStale
-    | RateLimited
-    | ClockAdjusted
-    | FrameRejected
-    | RequestFailed
-)
