@@ -8,7 +8,17 @@ ever rounded.
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
+from contextlib import AbstractContextManager
+from decimal import (
+    Clamped,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
 from functools import cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -146,8 +156,29 @@ def plain(value: int, digits: int) -> str:
     return f"{text[:-digits]}.{part}" if part else text[:-digits]
 
 
-def exact(text: str) -> Decimal:
-    """*text* as an account number: one `Decimal` for one number, so "0.10" and "0.1" are the same."""
+ACCOUNT: Final = Context(
+    prec=200,
+    Emax=999,
+    Emin=-999,
+    traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, Clamped],
+)
+"""Room for every product of two account numbers and for sums of them; nothing is rounded unnoticed."""
+
+
+def exactly() -> AbstractContextManager[Context]:
+    """Within it `Decimal`s are computed exactly, whatever the embedder's own context is."""
+    return localcontext(ACCOUNT)
+
+
+def exact(text: str, *, signed: bool = False) -> Decimal:
+    """*text* as an account number: one `Decimal` for one number, so "0.10" and "0.1" are the same.
+
+    Raises `ValueError` for no plain number, or a negative one that is not expected to be *signed*,
+    and `TooLarge` beyond 38 digits or 30 decimals.
+    """
+    if signed and text.startswith("-"):
+        number = exact(text[1:])
+        return -number if number else number
     if not _NUMBER(text):
         raise ValueError(text)
     whole, _, part = text.partition(".")
@@ -156,6 +187,13 @@ def exact(text: str) -> Decimal:
     if len(whole) + len(part) > 38 or len(part) > 30:
         raise TooLarge(text)
     return Decimal(f"{whole}.{part}" if part else whole)
+
+
+def tidy(number: Decimal) -> Decimal:
+    """The same number as `exact` would give it: without needless zeros, and never with an exponent."""
+    text = format(number, "f")
+    short = text.rstrip("0").rstrip(".") if "." in text else text
+    return Decimal(short) if number else Decimal(0)
 
 
 def fixed(number: Decimal) -> str:

@@ -73,6 +73,8 @@ class Kernel:
 
     def check(self, command: Command) -> None:
         """Whether `command` would do it. Raises `AdapterError` for an exchange or a channel it has not."""
+        if not isinstance(command, Declare | Subscribe | Unsubscribe | WatchClock):
+            raise AdapterError("this engine cannot trade yet")
         exchange = command.lane if isinstance(command, Unsubscribe) else command.exchange
         feed = self._feed(exchange)
         if isinstance(command, Subscribe):
