@@ -80,6 +80,7 @@ from tapefold.errors import (
     StaleBook,
     TapefoldError,
     UnknownInstrument,
+    UnknownOrder,
     Unmet,
 )
 from tapefold.events import (
@@ -308,6 +309,7 @@ __all__ = [
     "TradingResumed",
     "TradingRulesSet",
     "UnknownInstrument",
+    "UnknownOrder",
     "Unmet",
     "Unsubscribe",
     "Verified",

@@ -51,6 +51,10 @@ class UnknownInstrument(BadInput):
     """A name that no instrument has, or several have."""
 
 
+class UnknownOrder(BadInput):
+    """A client order id that no order of ours has."""
+
+
 class Mismatch(TapefoldError):
     """What came out is not what was recorded."""
 

@@ -8,10 +8,14 @@ import msgspec
 
 from tapefold.errors import UnknownInstrument
 from tapefold.events import (
+    AccountRequestFailed,
+    AccountStreamChanged,
+    AccountSurveyed,
     AnyEvent,
     BookDelta,
     BookInvalidated,
     BookSnapshot,
+    CancelAllEnded,
     ClockAdjusted,
     ConnectionClosed,
     ConnectionOpened,
@@ -24,7 +28,8 @@ from tapefold.events import (
     StreamStale,
     Trade,
 )
-from tapefold.folds import anomalies, book, connections, health, market
+from tapefold.folds import accounts, anomalies, book, connections, health, market
+from tapefold.folds.accounts import Accounts
 from tapefold.folds.anomalies import Anomalies
 from tapefold.folds.book import Book
 from tapefold.folds.book_view import BookView
@@ -33,7 +38,7 @@ from tapefold.folds.health import Health
 from tapefold.folds.instruments import Instruments
 from tapefold.folds.market import Market
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Of the canonical bytes. Another one is not read: it is a cache, and made anew."""
 
 
@@ -48,8 +53,10 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     connections: connections.State
     anomalies: anomalies.State
     health: health.State
+    accounts: accounts.State
 
 
+_FOLDS: Final = State.__struct_fields__[2:-1]
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode = msgspec.msgpack.Decoder(State).decode
 
@@ -65,6 +72,10 @@ class Views:
         self.connections = Connections()
         self.anomalies = Anomalies()
         self.health = Health()
+        self._accounts = Accounts(self.instruments)
+        self.orders, self.balances = self._accounts.orders, self._accounts.balances
+        self.positions, self.fees = self._accounts.positions, self._accounts.fees
+        self.risk, self.rules = self._accounts.risk, self._accounts.rules
         self._hears: dict[type, Callable[[Any], None]] = {
             Quote: self._quote,
             Trade: self._trade,
@@ -80,6 +91,11 @@ class Views:
             StreamStale: self.health.went_stale,
             RateLimited: self.health.was_limited,
             ClockAdjusted: self.health.compared,
+            AccountStreamChanged: lambda event: None,
+            AccountSurveyed: lambda event: None,
+            AccountRequestFailed: lambda event: self._note("request_failed"),
+            CancelAllEnded: lambda event: None,
+            **self._accounts.hears,
         }
 
     @classmethod
@@ -140,6 +156,7 @@ class Views:
             connections=self.connections.state(),
             anomalies=self.anomalies.state(),
             health=self.health.state(),
+            accounts=self._accounts.state(),
         )
 
     def freeze(self) -> bytes:
@@ -165,13 +182,19 @@ class Views:
         views.connections.restore(state.connections)
         views.anomalies.restore(state.anomalies)
         views.health.restore(state.health)
+        views._accounts.restore(state.accounts)
         return views
 
     def digests(self) -> dict[str, str]:
-        """The digest of each fold, as hex: of two views, they say which folds differ."""
+        """The digest of each fold, as hex: of two views, they say which folds differ.
+
+        Those of accounts are in it where there is one: a session without any is not to depend on them.
+        """
         state = self.state()
-        folds = ("instruments", "books", "markets", "connections", "anomalies", "health")
-        return {fold: sha256(_encode(getattr(state, fold))).hexdigest() for fold in folds}
+        folds = [(name, getattr(state, name)) for name in _FOLDS]
+        if state.accounts != accounts.EMPTY:
+            folds += [(name, getattr(state.accounts, name)) for name in accounts.FOLDS]
+        return {name: sha256(_encode(fold)).hexdigest() for name, fold in folds}
 
     # What each event does
 

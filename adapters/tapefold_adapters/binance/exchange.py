@@ -1,11 +1,11 @@
 """The adapter: Binance's grammar, for whichever exchange of the family its description names."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from tapefold import (
     AnyEvent,
@@ -18,7 +18,8 @@ from tapefold import (
     Topic,
     WrongInstrument,
 )
-from tapefold_adapters.binance.listing import Info, listed
+from tapefold_adapters.binance.answers import Answers
+from tapefold_adapters.binance.listing import listed
 from tapefold_adapters.binance.messages import (
     AggregateTradeMessage,
     BookMessage,
@@ -33,17 +34,21 @@ from tapefold_adapters.binance.messages import (
     said,
     server_time,
 )
+from tapefold_adapters.binance.orders import Private
+from tapefold_adapters.binance.private import EVENTS, heard
 
 
 class _Envelope(Struct, gc=False):
-    """What tells one frame from another: the stream's name, or on a raw stream the event's."""
+    """What tells one frame from another: the stream's name, the event's, or what the user stream has."""
 
     stream: str = ""
     e: str = ""
     s: str = ""
-    B: str | int = ""
+    B: Raw = Raw()
     pu: int | None = None
     data: "_Inner | None" = None
+    event: Raw = Raw()
+    status: Raw = Raw()
 
 
 class _Inner(Struct, gc=False):
@@ -55,11 +60,10 @@ class _Inner(Struct, gc=False):
 _Wrapped: TypeAlias = OfDepth | OfTrade | OfAggregateTrade | OfTicker
 _Read: TypeAlias = Callable[[bytes], _Wrapped]
 _Bare: TypeAlias = Callable[[bytes], Message]
-_Route: TypeAlias = tuple[_Read | None, str]
+_Route: TypeAlias = tuple[_Read, str]
 
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _book = msgspec.json.Decoder(BookMessage).decode
-_info = msgspec.json.Decoder(Info).decode
 _WRAPPED: dict[str, _Read] = {
     "depth": msgspec.json.Decoder(OfDepth).decode,
     "trade": msgspec.json.Decoder(OfTrade).decode,
@@ -89,27 +93,44 @@ _ROUTES_MAX = 4096
 """Stream names remembered: more than one connection can carry."""
 
 
-class Binance:
-    """One exchange of the family."""
+_DEPTHS: Final = ((100, 5), (500, 25), (1000, 50))
+"""Levels a side, and the weight of a book of no more than so many."""
+_DEEPEST: Final = 250
 
-    def __init__(self, description: Description, rest: str, stream: str) -> None:
-        self.description = description
-        self._rest, self._stream = rest, stream
+
+class Binance(Private):
+    """One exchange of the family; *user* and *listen_key* tell of its private side, where it has one."""
+
+    def __init__(
+        self,
+        description: Description,
+        rest: str,
+        stream: str,
+        user: str = "",
+        *,
+        listen_key: bool = False,
+    ) -> None:
+        super().__init__(description, rest, user, listen_key=listen_key)
+        self._stream = stream
+        self._answers = Answers(description.exchange) if description.account else None
         self._chained = description.book.chain == "previous"
         self._routes: dict[bytes, _Route] = {}
 
     def list_instruments(self) -> Request:
         """All of them: a symbol's native name is not known before."""
-        return Request("GET", f"{self._rest}/exchangeInfo", "instruments")
+        costs = self._costs(weight=20)
+        return Request("GET", f"{self._rest}/exchangeInfo", "instruments", costs=costs)
 
     def snapshot(self, native_symbol: str, depth: int) -> Request:
         """A book, up to 1000 levels a side deep, or what spot allows above it."""
         query = urlencode({"symbol": native_symbol, "limit": depth})
-        return Request("GET", f"{self._rest}/depth?{query}", "book", native_symbol)
+        weight = next((weight for most, weight in _DEPTHS if depth <= most), _DEEPEST)
+        url, costs = f"{self._rest}/depth?{query}", self._costs(weight=weight)
+        return Request("GET", url, "book", native_symbol, costs=costs)
 
     def clock(self) -> Request:
         """Milliseconds since 1970."""
-        return Request("GET", f"{self._rest}/time", "clock")
+        return Request("GET", f"{self._rest}/time", "clock", costs=self._costs(weight=1))
 
     def subscribe(self, natives: Sequence[str], channels: Sequence[Channel]) -> Stream:
         """One combined stream; its URL says it all."""
@@ -127,8 +148,11 @@ class Binance:
 
     def topic(self, data: bytes) -> Topic | None:
         """By the stream's name, or the event's. A delta also tells spot from futures."""
-        kind, native = _kind(data)
-        if kind not in _CHANNELS or (kind == "depth" and self._chained != _chained(data)):
+        envelope = _envelope(data)
+        kind, native = _kind(envelope)
+        if kind not in _CHANNELS:
+            return None
+        if kind == "depth" and self._chained != ((envelope.data or envelope).pu is not None):
             return None
         return Topic(native, _CHANNELS[kind])
 
@@ -136,39 +160,56 @@ class Binance:
         """What a frame says."""
         data = frame.data
         if frame.request is not None:
-            return self._answer(data, frame.request, known)
-        read, native = self._routes.get(data[: data.find(b'"', 11)]) or self._route(data)
+            return self._answer(frame, frame.request, known)
+        route = self._routes.get(data[: data.find(b'"', 11)])
+        if route is None:
+            return self._unrouted(data, known)
+        read, native = route
         row = known.get(native)
         if row is None:
             return ()
-        message = read(data).data if read else _raw(data)
-        if message is None:
+        message = read(data).data
+        if message.s != native:
+            raise WrongInstrument(native)
+        return said(message, row)
+
+    def _answer(self, frame: Frame, request: Request, known: Known) -> Sequence[AnyEvent]:
+        if request.purpose == "instruments":
+            rules = self.description.account is not None
+            return [*listed(frame.data, self.description.exchange, rules=rules)]
+        if request.purpose == "clock":
+            return [server_time(frame.data, self.description.exchange)]
+        if request.purpose == "book":
+            return said(_book(frame.data), known[request.subject])
+        return self._answers.said(frame, request, known) if self._answers else ()
+
+    def _unrouted(self, data: bytes, known: Known) -> Sequence[AnyEvent]:
+        """The first frame of a stream; or one of a raw stream, or of the user stream."""
+        envelope = _envelope(data)
+        kind, native = _kind(envelope)
+        if not envelope.stream and (envelope.event or envelope.status or envelope.e in EVENTS):
+            exchange = self.description.exchange
+            return heard(data, exchange, known) if self._answers else ()
+        self._remember(data, kind, native, envelope.stream)
+        row = known.get(native)
+        message = _message(data, kind, envelope) if row else None
+        if row is None or message is None:
             return ()
         if message.s != native:
             raise WrongInstrument(native)
         return said(message, row)
 
-    def _answer(self, data: bytes, request: Request, known: Known) -> Sequence[AnyEvent]:
-        if request.purpose == "instruments":
-            return [*listed(_info(data), self.description.exchange)]
-        if request.purpose == "clock":
-            return [server_time(data, self.description.exchange)]
-        return said(_book(data), known[request.subject])
-
-    def _route(self, data: bytes) -> _Route:
-        """How to read a frame; remembered for frames that begin with their stream's name."""
-        stream, (kind, native) = _envelope(data).stream, _kind(data)
-        route = _WRAPPED.get(kind) if stream else None, native
-        if route[0] and data.startswith(_HEAD) and len(self._routes) < _ROUTES_MAX:
+    def _remember(self, data: bytes, kind: str, native: str, stream: str) -> None:
+        """How to read frames that begin with this one's stream's name."""
+        read = _WRAPPED.get(kind)
+        if stream and read and data.startswith(_HEAD) and len(self._routes) < _ROUTES_MAX:
             head = data[: data.find(b'"', len(_HEAD))]
             if head == _HEAD + stream.encode():
-                self._routes[head] = route
-        return route
+                self._routes[head] = read, native
 
 
-def _kind(data: bytes) -> tuple[str, str]:
+def _kind(envelope: _Envelope) -> tuple[str, str]:
     """What kind of message, by the name of its stream, and of which instrument."""
-    envelope = _envelope(data)
     if envelope.stream:
         native, _, stream = envelope.stream.partition("@")
         return stream.partition("@")[0], native.upper()
@@ -176,15 +217,10 @@ def _kind(data: bytes) -> tuple[str, str]:
     return {"depthUpdate": "depth"}.get(bare, bare), envelope.s
 
 
-def _chained(data: bytes) -> bool:
-    """Whether a delta names the one before it."""
-    envelope = _envelope(data)
-    return (envelope.data or envelope).pu is not None
-
-
-def _raw(data: bytes) -> Message | None:
-    """A message of a raw stream, or of one that nobody reads."""
-    if _envelope(data).stream:
-        return None
-    read = _BARE.get(_kind(data)[0])
-    return read(data) if read else None
+def _message(data: bytes, kind: str, envelope: _Envelope) -> Message | None:
+    """The message, of a combined or of a raw stream; None where nobody reads it."""
+    if envelope.stream:
+        read = _WRAPPED.get(kind)
+        return read(data).data if read else None
+    bare = _BARE.get(kind)
+    return bare(data) if bare else None

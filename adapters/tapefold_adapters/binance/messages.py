@@ -35,13 +35,15 @@ _MILLISECOND: Final = 1_000_000
 _MICROSECOND: Final = 1_000
 _MILLISECONDS_MAX: Final = 9 * 10**12
 """Larger times are in microseconds, as `timeUnit=MICROSECOND` asks for: milliseconds get there in 2255."""
-_Id: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-_Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**63 // _MICROSECOND)]
+Id: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**63 // _MICROSECOND)]
+"""Of the wire, in milliseconds or microseconds: `nanos` tells which."""
 _Levels: TypeAlias = list[tuple[str, str]]
 _Columns: TypeAlias = tuple[list[str], list[str]]
 
 
-def _nanos(time: int) -> int:
+def nanos(time: int) -> int:
+    """A time of the wire in nanoseconds."""
     return time * (_MILLISECOND if time < _MILLISECONDS_MAX else _MICROSECOND)
 
 
@@ -49,15 +51,15 @@ class Message(Struct, gc=False, kw_only=True):
     """`T` is when it happened, `E` when it was sent; spot's deltas have only `E`, its quotes neither."""
 
     s: str = ""
-    E: _Time = 0
-    T: _Time = 0
+    E: Time = 0
+    T: Time = 0
 
     def times(self) -> tuple[int, int]:
         """When it happened, and how much later it was published."""
         happened, sent = self.T or self.E, self.E or self.T
         if sent < _MILLISECONDS_MAX > happened:
             return happened * _MILLISECOND, (sent - happened) * _MILLISECOND
-        return _nanos(happened), _nanos(sent) - _nanos(happened)
+        return nanos(happened), nanos(sent) - nanos(happened)
 
     def columns(self) -> _Columns:
         """Every price, and every size."""
@@ -71,11 +73,11 @@ class Message(Struct, gc=False, kw_only=True):
 class DepthMessage(Message, gc=False, kw_only=True):
     """The levels of a book that changed: `@depth`."""
 
-    U: _Id
-    u: _Id
+    U: Id
+    u: Id
     b: _Levels
     a: _Levels
-    pu: _Id = 0
+    pu: Id = 0
 
     def columns(self) -> _Columns:
         return _split([*self.b, *self.a])
@@ -125,7 +127,7 @@ class TradedMessage(Message, gc=False, kw_only=True):
 class TradeMessage(TradedMessage, gc=False, kw_only=True):
     """Two orders met: `@trade`."""
 
-    t: _Id
+    t: Id
 
     def id(self) -> int:
         return self.t
@@ -134,7 +136,7 @@ class TradeMessage(TradedMessage, gc=False, kw_only=True):
 class AggregateTradeMessage(TradedMessage, gc=False, kw_only=True):
     """One taker's trades at one price: `@aggTrade`."""
 
-    a: _Id
+    a: Id
 
     def id(self) -> int:
         return self.a
@@ -143,7 +145,7 @@ class AggregateTradeMessage(TradedMessage, gc=False, kw_only=True):
 class TickerMessage(Message, gc=False, kw_only=True):
     """The best bid and ask: `@bookTicker`."""
 
-    u: _Id
+    u: Id
     b: str
     B: str
     a: str
@@ -170,7 +172,7 @@ class TickerMessage(Message, gc=False, kw_only=True):
 class BookMessage(Message, gc=False, kw_only=True):
     """A whole book, as it comes over REST."""
 
-    lastUpdateId: _Id
+    lastUpdateId: Id
     bids: _Levels
     asks: _Levels
 
@@ -180,7 +182,7 @@ class BookMessage(Message, gc=False, kw_only=True):
     def event(self, row: InstrumentListed) -> BookSnapshot:
         return BookSnapshot(
             instrument=row.instrument,
-            time_exchange=_nanos(self.T),
+            time_exchange=nanos(self.T),
             sequence=self.lastUpdateId,
             packed_bids=_packed(self.bids, row),
             packed_asks=_packed(self.asks, row),
@@ -190,7 +192,7 @@ class BookMessage(Message, gc=False, kw_only=True):
 class TimeMessage(Struct):
     """What time it is there."""
 
-    serverTime: _Time
+    serverTime: Time
 
 
 _time = msgspec.json.Decoder(TimeMessage).decode
@@ -198,7 +200,7 @@ _time = msgspec.json.Decoder(TimeMessage).decode
 
 def server_time(data: bytes, exchange: str) -> ClockAdjusted:
     """What `/time` says. Raises as msgspec does."""
-    return ClockAdjusted(exchange=exchange, time_exchange=_nanos(_time(data).serverTime))
+    return ClockAdjusted(exchange=exchange, time_exchange=nanos(_time(data).serverTime))
 
 
 class OfDepth(Struct, gc=False):

@@ -41,7 +41,15 @@ from tapefold.adapter.description import (
     Topic,
 )
 from tapefold.adapter.found import GROUP, exchanges, load_adapter
-from tapefold.adapter.protocol import Adapter, Known, OrderRef, Trader, WrongInstrument, trader
+from tapefold.adapter.protocol import (
+    Adapter,
+    AskedT,
+    Known,
+    OrderRef,
+    Trader,
+    WrongInstrument,
+    trader,
+)
 from tapefold.adapter.traffic import Close, Frame, Incoming, Open, Outgoing, Purpose, Request, Send
 
 __all__ = [
@@ -49,6 +57,7 @@ __all__ = [
     "AccountRules",
     "Adapter",
     "Adopt",
+    "AskedT",
     "BookRule",
     "Cancel",
     "CancelAll",

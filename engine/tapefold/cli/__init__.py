@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "replay": "tapefold.cli.replay",
     "record": "tapefold.cli.record",
     "mock": "tapefold.cli.mock",
+    "sim": "tapefold.cli.sim",
     "import": "tapefold.cli.imports",
     "show": "tapefold.cli.show",
     "verify": "tapefold.cli.verify",

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import trio
 
-from tapefold.adapter import Command, load_adapter
+from tapefold.adapter import AskedT, Command, WatchAccount, load_adapter, trader
 from tapefold.engine.engine import Engine
 from tapefold.engine.live import Live
+from tapefold.errors import Refused
 from tapefold.kernel import Kernel, Run
 from tapefold.log import Log
 from tapefold.units import Nanos
@@ -19,13 +20,14 @@ class Connected:
     def __init__(
         self, live: Live, log: Log, outside: Outside, run: Run, *, started: Nanos, tee: Tee | None
     ) -> None:
-        adapters = {exchange: load_adapter(exchange) for exchange in live.exchanges}
-        self.kernel = Kernel(adapters, log)
+        self._adapters = {exchange: load_adapter(exchange) for exchange in live.exchanges}
+        self._keys, self._recorded = live.keys, tee is not None
+        self.kernel = Kernel(self._adapters, log)
         self._stepped: Callable[[], bool] = lambda: False
         self._wire = Wire(
             self.kernel,
             log,
-            outside,
+            outside._replace(sign=self._sign),
             tee=tee,
             endpoints=live.endpoints,
             onlooker=Onlooker(lambda: self._stepped(), live.notice),
@@ -44,7 +46,29 @@ class Connected:
 
     def command(self, command: Command) -> None:
         """Carried out at once."""
+        if isinstance(command, WatchAccount):
+            self._check_keys(command.exchange)
         self._wire.command(command)
+
+    def _check_keys(self, exchange: str) -> None:
+        """That an account can be followed. Raises `Refused`."""
+        able = trader(self._adapters[exchange]) if exchange in self._adapters else None
+        rules = able.description.account if able else None
+        if rules is None:
+            return  # the kernel says so
+        given = self._keys.get(exchange, {})
+        missing = [name for name in rules.credentials if not given.get(name)]
+        if missing:
+            raise Refused(
+                f"{exchange} wants {' and '.join(missing)}: Live(..., keys={{{exchange!r}: ...}})"
+            )
+        if self._recorded:
+            raise Refused("a recording has no private data yet: open the engine without record")
+
+    def _sign(self, exchange: str, asked: AskedT, time: Nanos) -> AskedT:
+        able = trader(self._adapters[exchange])
+        assert able is not None, "only who can trade asks for a signature"
+        return able.sign(asked, self._keys[exchange], time)
 
     async def run(self, engine: Engine, ready: trio.TaskStatus[None]) -> None:
         """Be connected, until cancelled."""

@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 import trio
 
-from tapefold.adapter import Channel, Command, Subscribe
+from tapefold.adapter import Channel, Command, Submit, Subscribe
 from tapefold.errors import StaleBook, TapefoldError, UnknownInstrument, Unmet
 from tapefold.kernel import Kernel
 from tapefold.log import Log, Record
@@ -118,6 +118,14 @@ class Engine:
         the commands come from a tape.
         """
         self._source.command(command)
+
+    def submit(self, order: Submit) -> str:
+        """Place an order; its client order id, at once, by which its conclusions name it.
+
+        Raises as `command`. An order that may not leave has been rejected when this returns.
+        """
+        self._source.command(order)
+        return self.kernel.order_id
 
     def subscribe(
         self,

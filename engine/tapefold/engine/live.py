@@ -25,10 +25,18 @@ class Live(NamedTuple):
     """Of the jitter; without one it is drawn. A recording keeps it."""
     secrets: Mapping[str, str] = MappingProxyType({})
     """By name: what must never be in a recording, whatever the traffic says."""
+    keys: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    """By exchange, what its adapter signs with, such as `key` and `secret`: see `AccountRules`."""
+    first_order: int = 1
+    """The number of the run's first order: with `run_id` it presets every client order id."""
     notice: Callable[[Frame], None] | None = None
     """Told after each opening, close and failed request, with the wire's own words for why."""
     outside: "Outside | None" = None
     """Instead of the real world: connections, transport and clock of a test."""
+
+    def __repr__(self) -> str:
+        """Without keys and secrets."""
+        return f"Live({self.exchanges!r}, run_id={self.run_id!r})"
 
 
 def check(source: Live) -> None:

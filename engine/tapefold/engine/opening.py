@@ -182,7 +182,7 @@ def _connected(
     versions = {"tapefold": version("tapefold")}
     outside = source.outside or live()
     started = outside.clock.now()
-    run = Run(source.run_id or f"live-{started}", seed, versions)
+    run = Run(source.run_id or f"live-{started}", seed, versions, source.first_order)
     recorder = None
     if record is not None:
         meta = Meta(

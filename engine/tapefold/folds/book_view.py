@@ -1,16 +1,17 @@
 """A book as people read it: names and exact decimals."""
 
+from collections.abc import Iterator
 from decimal import Decimal
-from itertools import islice
 
 from tapefold.errors import StaleBook
 from tapefold.events import InstrumentListed
 from tapefold.folds.book import Book, Half
+from tapefold.folds.depth import Depth
 from tapefold.folds.instruments import Instruments
-from tapefold.units import Level, plain
+from tapefold.units import Level, Side, plain
 
 
-class BookView:
+class BookView(Depth):
     """One instrument's book, now. It is a window, not a copy: it changes as the book does.
 
     A book that is not live answers no question about prices, and raises `StaleBook`, unless the view
@@ -39,6 +40,11 @@ class BookView:
         return self._book.state
 
     @property
+    def epoch(self) -> int:
+        """How often it began anew, with a snapshot: levels of two epochs are of two books."""
+        return self._book.snapshots
+
+    @property
     def updates(self) -> int:
         """How many deltas it took in since the log began."""
         return self._book.updates
@@ -59,42 +65,21 @@ class BookView:
         return self._best(self._book.asks)
 
     @property
-    def spread(self) -> Decimal | None:
-        """Best ask less best bid; None where a side is empty."""
-        bid, ask = self.best_bid, self.best_ask
-        return ask.price - bid.price if bid and ask else None
-
-    @property
-    def mid(self) -> Decimal | None:
-        """Half-way between best bid and best ask; None where a side is empty."""
-        bid, ask = self.best_bid, self.best_ask
-        return (bid.price + ask.price) / 2 if bid and ask else None
-
-    def bids(self, depth: int | None = None) -> list[Level]:
-        """Up to *depth* bids, best first; all of them without a depth."""
-        return self._side(self._book.bids, depth)
-
-    def asks(self, depth: int | None = None) -> list[Level]:
-        """Up to *depth* asks, best first; all of them without a depth."""
-        return self._side(self._book.asks, depth)
-
-    @property
     def levels(self) -> tuple[int, int]:
         """How many bids and asks there are."""
         return len(self._book.bids.levels), len(self._book.asks.levels)
 
+    def meets(self, side: Side) -> Iterator[Level]:
+        """The levels that an order of that side would meet, as they are now, best first."""
+        self._believed()
+        row = self.instrument
+        half = self._book.asks if side == "buy" else self._book.bids
+        return (_level(row, price, size) for price, size in half.sorted())
+
     def _best(self, half: Half) -> Level | None:
         self._believed()
         best = half.best()
-        return self._level(*best) if best else None
-
-    def _side(self, half: Half, depth: int | None) -> list[Level]:
-        self._believed()
-        return [self._level(price, size) for price, size in islice(half.sorted(), depth)]
-
-    def _level(self, price: int, size: int) -> Level:
-        row = self.instrument
-        return Level(Decimal(plain(price, row.price_digits)), Decimal(plain(size, row.size_digits)))
+        return _level(self.instrument, *best) if best else None
 
     def _believed(self) -> None:
         if not (self._stale or self.live):
@@ -102,3 +87,7 @@ class BookView:
                 f"the book of {self.instrument.symbol} is {self.state}: wait until it is live, or ask "
                 "for it with stale=True"
             )
+
+
+def _level(row: InstrumentListed, price: int, size: int) -> Level:
+    return Level(Decimal(plain(price, row.price_digits)), Decimal(plain(size, row.size_digits)))

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from tapefold.adapter import Adapter, Request
+from tapefold.adapter import Adapter, Request, WatchClock
 from tapefold.events import ClockAdjusted
 from tapefold.kernel.core import Core
 from tapefold.kernel.requests import Requests, Wanted
@@ -13,6 +13,8 @@ from tapefold.units import SECOND, Nanos
 
 CLOCK: Final[Wanted] = ("clock", "")
 """The time is asked for as everything else is, and asked for again as everything else."""
+EVERY: Final = WatchClock("").every
+"""How often it is asked where nobody says."""
 EVERY_MIN: Final = SECOND
 """Asked more often, it would be an attack."""
 
@@ -41,6 +43,11 @@ class ClockWatch:
         if self._adapter.clock() is not None:
             self._watches += 1
             self._ask(self._watches, max(every, EVERY_MIN), time)
+
+    def look(self, time: Nanos) -> None:
+        """Ask now: something says that the clocks differ."""
+        if self.watched:
+            self._requests.ask(time, CLOCK)
 
     def compared(self, time: Nanos, event: ClockAdjusted) -> None:
         """The exchange said what time it is: somewhere between our asking and its answer's coming."""

@@ -1,12 +1,14 @@
 """What all parts of a kernel share: the log, the views, timers, and what is to go out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable, Sequence
 from heapq import heappop, heappush
+from operator import itemgetter
 
 from msgspec.structs import replace
 
 from tapefold.adapter import Outgoing, Request
-from tapefold.events import AnyEvent
+from tapefold.events import AnyEvent, Conclusion
+from tapefold.folds.orders import Order
 from tapefold.kernel.lane import Lane
 from tapefold.log import Sink
 from tapefold.units import Nanos
@@ -21,10 +23,19 @@ class Core:
         self.out: list[Outgoing] = []
         self.seed = 0
         """The run's: what chance there is, is drawn from it."""
+        self.run_id = ""
+        self.order_id = ""
+        """The client order id that was given last."""
+        self.orders = 0
+        """Orders of this run so far: ids are counted, so a replay gives the same ones."""
         self.up: dict[str, Lane] = {}
         """The lanes that are up, of all exchanges: who hears a received frame."""
         self.skipped = 0
         """Frames that were read and that nobody uses."""
+        self.attends: dict[str, Callable[[Nanos, Order], None]] = {}
+        """By exchange: told of each order of ours about which something was learned."""
+        self._deferred: dict[str, dict[int, None]] = {}
+        """By exchange that is surveyed: its orders about which nothing is concluded meanwhile."""
         self._requests = self._timed = 0
         self._timers: list[tuple[Nanos, int, Callable[[Nanos], None]]] = []
 
@@ -32,6 +43,48 @@ class Core:
         """Log an event and fold it."""
         self.log.append(time, event)
         self.views.apply(event)
+
+    def conclude(self, time: Nanos, *, everything: bool = False) -> None:
+        """What the facts of a step come to: what is, minus what was told, is logged with them.
+
+        In the order in which it happened at the exchange, as far as that was said; of one order never
+        out of its own.
+        """
+        views = self.views
+        later = {number for numbers in self._deferred.values() for number in numbers}
+        changed = self._changed(later)
+        while everything or changed or views.balances.touched:
+            for event in _in_their_order(views.orders.news(everything=everything, later=later)):
+                self.append(time, event)
+            for adjusted in views.balances.news():
+                self.append(time, adjusted)
+            for order in changed:
+                if order.exchange in self.attends:
+                    self.attends[order.exchange](time, order)
+            everything, changed = False, self._changed(later)
+
+    def _changed(self, later: Container[int]) -> list[Order]:
+        touched = self.views.orders.touched
+        return [order for number, order in touched.items() if number not in later]
+
+    def defer(self, exchange: str, numbers: Iterable[int]) -> None:
+        """Conclude nothing about these orders until `undefer`."""
+        self._deferred[exchange] = dict.fromkeys(numbers)
+
+    def undefer(self, exchange: str) -> None:
+        """Conclude again what was deferred; the next `conclude` does it."""
+        self._deferred.pop(exchange, None)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether there is anything to conclude."""
+        return bool(self.views.orders.touched) or self.views.balances.touched
+
+    def next_order_id(self) -> str:
+        """A new client order id: the run's, and the number of the order in it."""
+        self.orders += 1
+        self.order_id = f"{self.run_id}-{self.orders}"
+        return self.order_id
 
     def ask(self, request: Request, lane: str) -> Request:
         """Send a request; it gets the run's next number."""
@@ -54,8 +107,23 @@ class Core:
         while self._timers and self._timers[0][0] <= now:
             due, _, call = heappop(self._timers)
             call(due)
+            if self.unsettled:
+                self.conclude(due)
 
     @property
     def due(self) -> Nanos | None:
         """When the next timer is due."""
         return self._timers[0][0] if self._timers else None
+
+
+def _in_their_order(news: Sequence[AnyEvent]) -> list[AnyEvent]:
+    """Conclusions by the exchange's time; one never before another of its order that stands before it."""
+    latest: dict[str, Nanos] = {}
+    timed: list[tuple[Nanos, AnyEvent]] = []
+    for event in news:
+        time = 0
+        if isinstance(event, Conclusion):
+            name = event.client_order_id or str(getattr(event, "exchange_order_id", ""))
+            time = latest[name] = max(latest.get(name, 0), event.time_exchange)
+        timed.append((time, event))
+    return [event for _, event in sorted(timed, key=itemgetter(0))]

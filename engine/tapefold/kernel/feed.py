@@ -6,7 +6,7 @@ first delta: a thin market's answer may come before that.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec.structs import replace
 
@@ -19,16 +19,45 @@ from tapefold.events import (
     InstrumentListed,
     RateLimited,
     RequestFailed,
+    TradingRulesSet,
 )
+from tapefold.kernel.account import PRIVATE
 from tapefold.kernel.books import Books
 from tapefold.kernel.clock import CLOCK, ClockWatch
 from tapefold.kernel.core import Core
 from tapefold.kernel.lane import Part, Reading
 from tapefold.kernel.lanes import Lanes
+from tapefold.kernel.private import PrivateStream
 from tapefold.kernel.requests import OK, Requests, Wanted, resting
 from tapefold.units import Nanos
 
 Why: TypeAlias = Literal["unanswered", "refused", "not_listed"]
+
+
+class Private(Protocol):
+    """What follows an account, as far as public data have to do with it."""
+
+    @property
+    def stream(self) -> PrivateStream:
+        """Its private stream."""
+        ...
+
+    @property
+    def watched(self) -> bool:
+        """Whether it is followed."""
+        ...
+
+    def make(self, wanted: Wanted) -> Request:
+        """What to ask."""
+        ...
+
+    def is_wanted(self, wanted: Wanted) -> bool:
+        """Whether something still waits for this answer."""
+        ...
+
+    def listed(self, time: Nanos) -> None:
+        """The exchange has said what instruments it has."""
+        ...
 
 
 class Feed:
@@ -42,24 +71,39 @@ class Feed:
         """Those whose lanes are yet to be opened."""
         self._list: dict[str, InstrumentListed] = {}
         """The exchange's newest instrument list, by symbol and by native name."""
-        self._requests = Requests(self.exchange, core, self._make, self._is_wanted)
-        self._clock = ClockWatch(adapter, core, self._requests)
-        self.books = Books(core, self._requests, adapter.description.book)
+        self.requests = Requests(
+            self.exchange, core, self._make, self._is_wanted, adapter.description.limits.windows
+        )
+        self.clock = ClockWatch(adapter, core, self.requests)
+        self.books = Books(core, self.requests, adapter.description.book)
         special: dict[type, Callable[[Nanos, Any], None]] = {
             BookDelta: self.books.delta,
             BookSnapshot: self.books.snapshot,
-            ClockAdjusted: self._clock.compared,
+            ClockAdjusted: self.clock.compared,
             InstrumentListed: self._listed,
+            TradingRulesSet: self._ruled,
         }
         self.reading = Reading(adapter, self.known, special)
         self.lanes = Lanes(self.reading, core, self._risen, self._fallen)
+        self.is_listed = False
+        """Whether the exchange has said what instruments it has."""
+        self._rules: dict[str, TradingRulesSet] = {}
+        """What the exchange's list says of orders, by native name."""
+        self._newest = ""
+        """The native name of the instrument that was listed last: its rules come right after it."""
+        self.private: Private | None = None
+        """What follows an account here, where the exchange has accounts."""
+        for row in self.known.values():  # of a log that goes on
+            self.books.add(row.instrument)
 
     def _make(self, wanted: Wanted) -> Request:
         purpose, native = wanted
+        if self.private and purpose in PRIVATE:
+            return self.private.make(wanted)
         if purpose == "instruments":
             return self.adapter.list_instruments()
         if wanted == CLOCK:
-            return self._clock.request()
+            return self.clock.request()
         return self.adapter.snapshot(native, self._depth(native))
 
     # Commands
@@ -83,7 +127,7 @@ class Feed:
 
     def watch_clock(self, time: Nanos, command: WatchClock) -> None:
         """The caller wants to know what time it is there."""
-        self._clock.watch(time, command.every)
+        self.clock.watch(time, command.every)
 
     def _go_on(self, time: Nanos, *, answered: bool = False) -> None:
         """Open what can be opened, and ask for the list where something is missing.
@@ -95,7 +139,7 @@ class Feed:
             missing = [name for name in command.instruments if not self._find(time, name)]
             if missing and not answered:
                 self._subscribed.append(command)
-                self._requests.ask(time, ("instruments", ""))
+                self.requests.ask(time, ("instruments", ""))
                 continue
             for name in missing:
                 self._fail(time, ("instruments", name), OK, "not_listed")
@@ -103,6 +147,21 @@ class Feed:
                 row.native_symbol for name in command.instruments if (row := self._row(name))
             ]
             self.lanes.subscribe(time, command, natives)
+
+    def find(self, time: Nanos, name: str) -> InstrumentListed | None:
+        """The instrument of this symbol or native name, listed here from now on if it was not yet."""
+        return self._row(name) if self._find(time, name) else None
+
+    def has(self, name: str) -> bool:
+        """Whether an instrument of this symbol or native name is listed, here or by the exchange."""
+        return self._row(name) is not None or name in self._list
+
+    def list_rules(self, time: Nanos) -> None:
+        """Orders are to be placed: say what they may be, of every instrument, now and when it is listed."""
+        if not self.is_listed:
+            self.requests.ask(time, ("instruments", ""))
+        for native in self.known:
+            self._say_rules(time, native)
 
     def _find(self, time: Nanos, name: str) -> bool:
         """Whether an instrument is listed here, or in the exchange's list, and so from now on here."""
@@ -118,12 +177,18 @@ class Feed:
 
     def _risen(self, time: Nanos, part: Part) -> None:
         """A lane is up: ask for the books that it carries and that nobody has."""
+        if self.private and part is self.private.stream.part:
+            self.private.stream.opened(time)
+            return
         for row in self._with_books(part):
             if self.books.syncs[row.instrument].state == "idle":
                 self.books.wait_for(time, row)
 
     def _fallen(self, time: Nanos, part: Part) -> None:
         """A lane is down: its books are not to be believed, and asked for where another carries them."""
+        if self.private and part is self.private.stream.part:
+            self.private.stream.closed(time)
+            return
         elsewhere = {
             row.instrument for other in self.lanes.carried() for row in self._with_books(other)
         }
@@ -142,7 +207,7 @@ class Feed:
 
     def answered(self, request: Request) -> None:
         """A request is no longer in flight, however it ended."""
-        self._requests.answered((request.purpose, request.subject))
+        self.requests.answered((request.purpose, request.subject))
 
     def in_vain(self, frame: Frame, request: Request) -> None:
         """A request failed, or was refused."""
@@ -152,16 +217,19 @@ class Feed:
         if wait := resting(frame):
             event = RateLimited(exchange=self.exchange, status=frame.status, wait=wait)
             self._core.append(frame.time, event)
-            self._requests.rest(frame.time + wait)
-        self._requests.try_again(frame.time, wanted)
+            self.requests.rest(frame.time + wait)
+        self.requests.try_again(frame.time, wanted)
 
     def got(self, time: Nanos, request: Request, *, readable: bool) -> None:
         """A response was taken in: go on with what waited for it."""
         wanted: Wanted = request.purpose, request.subject
         if not readable:
-            self._requests.try_again(time, wanted)
+            self.requests.try_again(time, wanted)
         elif request.purpose == "instruments":
+            self.is_listed = True
             self._go_on(time, answered=True)
+            if self.private:
+                self.private.listed(time)
 
     def _fail(self, time: Nanos, wanted: Wanted, status: int, why: Why) -> None:
         purpose, subject = wanted
@@ -173,10 +241,12 @@ class Feed:
     def _is_wanted(self, wanted: Wanted) -> bool:
         """Whether something still waits for this answer."""
         purpose, native = wanted
+        if purpose in PRIVATE:
+            return self.private is not None and self.private.is_wanted(wanted)
         if purpose == "instruments":
-            return bool(self._subscribed)
+            return bool(self._subscribed) or (self.private is not None and not self.is_listed)
         if wanted == CLOCK:
-            return self._clock.watched
+            return self.clock.watched
         row = self.known.get(native)
         return row is not None and self.books.syncs[row.instrument].state == "waiting"
 
@@ -187,7 +257,21 @@ class Feed:
 
     # Events that need more than to be logged and folded
 
+    def _ruled(self, time: Nanos, event: TradingRulesSet) -> None:
+        """What the instrument's orders may be that was listed just before."""
+        self._rules[self._newest] = event
+        self._say_rules(time, self._newest)
+
+    def _say_rules(self, time: Nanos, native: str) -> None:
+        row, rules = self.known.get(native), self._rules.get(native)
+        if self.private is None or not self.private.watched or row is None or rules is None:
+            return
+        rules = replace(rules, instrument=row.instrument)
+        if self._core.views.rules.of(row.instrument) != rules:
+            self._core.append(time, rules)
+
     def _listed(self, time: Nanos, event: InstrumentListed) -> None:
+        self._newest = event.native_symbol
         old = self.known.get(event.native_symbol)
         if old is None:
             self._list[event.native_symbol] = self._list[event.symbol] = event
@@ -204,6 +288,7 @@ class Feed:
         number = len(self._core.views.instruments.rows)
         self.books.add(number)
         self._core.append(time, replace(event, instrument=number))
+        self._say_rules(time, event.native_symbol)
 
     def _wanted(self, event: InstrumentListed) -> bool:
         names = {event.symbol, event.native_symbol}

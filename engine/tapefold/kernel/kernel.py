@@ -7,27 +7,52 @@ import msgspec
 
 from tapefold.adapter import (
     Adapter,
+    Adopt,
+    Cancel,
+    CancelAll,
     Command,
     Declare,
     Frame,
+    Halt,
+    LimitRisk,
     Outgoing,
+    Query,
+    Resume,
+    SetFees,
+    Submit,
     Subscribe,
     Unsubscribe,
+    WatchAccount,
     WatchClock,
     WrongInstrument,
+    trader,
 )
 from tapefold.errors import AdapterError
-from tapefold.events import REJECTED_MAX, FrameRejected, InstrumentListed, RunStarted
+from tapefold.events import (
+    REJECTED_MAX,
+    FrameRejected,
+    InstrumentListed,
+    RunStarted,
+    TradingHalted,
+    TradingResumed,
+)
+from tapefold.kernel.account import PRIVATE
+from tapefold.kernel.check import check, exchange_of
 from tapefold.kernel.core import Core
 from tapefold.kernel.feed import Feed
-from tapefold.kernel.lane import Reading
+from tapefold.kernel.lane import Lane, Reading
 from tapefold.kernel.requests import OK
+from tapefold.kernel.survey import SURVEY_HELD_MAX
 from tapefold.kernel.sync import BookSync
+from tapefold.kernel.trading import Trading
 from tapefold.log import Sink
 from tapefold.units import Nanos, TooLarge
 from tapefold.views import Views
 
 Reason: TypeAlias = Literal["json", "schema", "number", "range", "instrument", "decoder"]
+PrivateCommand: TypeAlias = (
+    WatchAccount | Submit | Adopt | Cancel | CancelAll | Query | LimitRisk | SetFees
+)
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -36,17 +61,28 @@ class Run(msgspec.Struct, frozen=True):
     run_id: str = ""
     seed: int = 0
     versions: dict[str, str] = {}
+    first_order: int = 1
+    """The number of its first order: with `run_id` it presets every client order id."""
 
 
 class Kernel:
     """An engine without the wire: the same in a live run, a replay, a scenario and a test."""
 
-    def __init__(self, adapters: Mapping[str, Adapter], log: Sink) -> None:
-        self.views = Views()
+    def __init__(
+        self, adapters: Mapping[str, Adapter], log: Sink, views: Views | None = None
+    ) -> None:
+        """On a log that has events already, *views* are what it adds up to."""
+        self.views = views or Views()
         self._core = Core(log, self.views)
         self.feeds = {name: Feed(adapter, self._core) for name, adapter in adapters.items()}
+        self.trading = {
+            name: Trading(able, self.feeds[name], self._core, self._take_in)
+            for name, adapter in adapters.items()
+            if (able := trader(adapter))
+        }
         self._log, self._apply, self._commit = log.append, self.views.apply, log.commit
         self._up = self._core.up
+        self._orders, self._balances = self.views.orders, self.views.balances
         self._steps: dict[str, Callable[[Frame], None]] = {
             "recv": self._received,
             "response": self._responded,
@@ -56,10 +92,18 @@ class Kernel:
         }
 
     def start(self, time: Nanos, run: Run) -> None:
-        """Say who writes from here on."""
-        self._core.seed = run.seed
+        """Say who writes from here on, and conclude what an earlier run left open.
+
+        A step of it may have been torn, and no answer to what it asked can come any more.
+        """
+        self._core.seed, self._core.run_id = run.seed, run.run_id
+        self._core.orders = run.first_order - 1
         versions = dict(sorted(run.versions.items()))
         self._core.append(time, RunStarted(run_id=run.run_id, seed=run.seed, versions=versions))
+        self._core.conclude(time, everything=True)
+        for event in self.views.orders.unanswered():
+            self._core.append(time, event)
+        self._core.conclude(time)
         self._commit()
 
     def step(self, frame: Frame) -> Sequence[Outgoing]:
@@ -68,38 +112,81 @@ class Kernel:
         if due is not None and due <= frame.time:
             self._core.fire(frame.time)
         self._steps[frame.kind](frame)
+        if self._orders.touched or self._balances.touched:
+            self._core.conclude(frame.time)
         self._commit()
         return self._out()
 
     def check(self, command: Command) -> None:
-        """Whether `command` would do it. Raises `AdapterError` for an exchange or a channel it has not."""
-        if not isinstance(command, Declare | Subscribe | Unsubscribe | WatchClock):
-            raise AdapterError("this engine cannot trade yet")
-        exchange = command.lane if isinstance(command, Unsubscribe) else command.exchange
-        feed = self._feed(exchange)
-        if isinstance(command, Subscribe):
-            channels = feed.adapter.description.channels
-            for channel in command.channels:
-                if channel not in channels:
-                    raise AdapterError(
-                        f"{exchange} has no channel {channel!r}; it has {', '.join(channels)}"
-                    )
+        """Whether `command` would do it.
+
+        Raises `AdapterError` for an exchange, a channel or an account it has not, `UnknownInstrument`,
+        `UnknownOrder`, and `BadInput` for what no order can be.
+        """
+        check(command, self.views, self.feeds, self.trading)
 
     def command(self, time: Nanos, command: Command) -> Sequence[Outgoing]:
         """Do as the caller says. Raises as `check` does, and has done nothing then."""
         self.check(command)
         self._core.fire(time)
-        match command:
-            case Declare():
-                self._feed(command.exchange).declare(time, command)
-            case Subscribe():
-                self._feed(command.exchange).subscribe(time, command)
-            case Unsubscribe():
-                self._feed(command.lane).unsubscribe(time, command.lane)
-            case WatchClock():
-                self._feed(command.exchange).watch_clock(time, command)
+        exchange = exchange_of(command, self.views)
+        if isinstance(command, Halt | Resume):
+            self._switch(time, command)
+        elif isinstance(command, Declare | Subscribe | Unsubscribe | WatchClock):
+            self._public(time, command, self._feed(exchange))
+        else:
+            self._private(time, command, self.trading[exchange])
+        if self._core.unsettled:
+            self._core.conclude(time)
         self._commit()
         return self._out()
+
+    @staticmethod
+    def _public(
+        time: Nanos, command: Declare | Subscribe | Unsubscribe | WatchClock, feed: Feed
+    ) -> None:
+        match command:
+            case Declare():
+                feed.declare(time, command)
+            case Subscribe():
+                feed.subscribe(time, command)
+            case Unsubscribe():
+                feed.unsubscribe(time, command.lane)
+            case WatchClock():
+                feed.watch_clock(time, command)
+
+    def _private(self, time: Nanos, command: PrivateCommand, trading: Trading) -> None:
+        match command:
+            case WatchAccount():
+                trading.watch(time, command)
+            case Submit():
+                trading.submit(time, command)
+            case Adopt():
+                trading.adopt(time, command)
+            case Cancel():
+                trading.account.trade.cancel(time, self._orders.ours[command.client_order_id])
+            case Query():
+                trading.account.attendance.query(time, command.client_order_id)
+            case CancelAll():
+                trading.cancel_all(time, command)
+            case LimitRisk():
+                trading.limit(time, command)
+            case SetFees():
+                trading.set_fees(time, command)
+
+    def _switch(self, time: Nanos, command: Halt | Resume) -> None:
+        """The kill switch: of all exchanges."""
+        if isinstance(command, Resume):
+            self._core.append(time, TradingResumed())
+            return
+        self._core.append(time, TradingHalted(reason=command.reason))
+        for trading in self.trading.values():
+            trading.halt(time)
+
+    @property
+    def order_id(self) -> str:
+        """The client order id that was given last."""
+        return self._core.order_id
 
     def tick(self, now: Nanos) -> Sequence[Outgoing]:
         """It is *now*: fire what is due."""
@@ -150,12 +237,23 @@ class Kernel:
             self._core.skipped += 1
             return
         lane.heard = frame.time
-        if self._take_in(lane.reading, frame) == 0:
+        if lane.held is not None:
+            self._hold(lane, lane.held, frame)
+        elif self._take_in(lane.reading, frame) == 0:
             self._core.skipped += 1
+
+    def _hold(self, lane: Lane, held: list[Frame], frame: Frame) -> None:
+        """An account is being surveyed: what its stream says waits, but not without end."""
+        held.append(frame)
+        if len(held) >= SURVEY_HELD_MAX:
+            self.trading[lane.part.command.exchange].account.survey.overrun(frame.time)
 
     def _responded(self, frame: Frame) -> None:
         request, feed = frame.request, self._feed(frame.lane)
         assert request is not None, "a response answers a request"
+        if request.purpose in PRIVATE:
+            self.trading[feed.exchange].responded(frame, request)
+            return
         feed.answered(request)
         if frame.status == OK:
             readable = self._take_in(feed.reading, frame) is not None
@@ -166,6 +264,9 @@ class Kernel:
     def _failed(self, frame: Frame) -> None:
         request, feed = frame.request, self._feed(frame.lane)
         assert request is not None, "what failed was a request"
+        if request.purpose in PRIVATE:
+            self.trading[feed.exchange].failed(frame, request)
+            return
         feed.answered(request)
         feed.in_vain(frame, request)
 

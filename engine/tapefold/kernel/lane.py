@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tapefold.adapter import Adapter, Known, Stream, Subscribe
+from tapefold.adapter import Adapter, Frame, Known, Send, Stream, Subscribe
 from tapefold.kernel.rate import Paced
 from tapefold.units import Nanos
 
@@ -25,10 +25,18 @@ class Part:
     It is wanted until the caller unsubscribes, and has one lane after another for as long.
     """
 
-    __slots__ = ("command", "lane", "natives", "stream", "tries", "wanted")
+    __slots__ = ("command", "lane", "natives", "reading", "stream", "tries", "wanted")
 
-    def __init__(self, command: Subscribe, natives: tuple[str, ...], stream: Stream) -> None:
-        self.command, self.natives, self.stream = command, natives, stream
+    def __init__(
+        self,
+        command: Subscribe,
+        natives: tuple[str, ...],
+        stream: Callable[[], Stream],
+        reading: Reading,
+    ) -> None:
+        self.command, self.natives, self.reading = command, natives, reading
+        self.stream = stream
+        """Where to connect: asked at each dial, since a private stream's address may have expired."""
         self.lane = ""
         """Its newest."""
         self.tries = 0
@@ -39,9 +47,11 @@ class Part:
 class Lane:
     """A lane that is up."""
 
-    __slots__ = ("heard", "part", "reading", "sends", "since")
+    __slots__ = ("heard", "held", "part", "reading", "sends", "since")
 
-    def __init__(self, time: Nanos, part: Part, reading: Reading, sends: Paced[str]) -> None:
-        self.part, self.reading, self.sends = part, reading, sends
+    def __init__(self, time: Nanos, part: Part, sends: Paced[Send]) -> None:
+        self.part, self.reading, self.sends = part, part.reading, sends
         self.since = self.heard = time
         """When it came up, and when something last came on it."""
+        self.held: list[Frame] | None = None
+        """Frames that wait until an account is surveyed; None: they are taken in as they come."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
-from tapefold.adapter import Close, Frame, Heartbeat, Open, Send, Subscribe
+from tapefold.adapter import Close, Frame, Heartbeat, Open, Send, Stream, Subscribe
 from tapefold.events import ConnectionClosed, ConnectionOpened, StreamStale
 from tapefold.kernel.core import Core
 from tapefold.kernel.lane import Lane, Part, Reading
@@ -40,7 +40,7 @@ class Lanes:
         self._made = 0
         self._parts: dict[str, Sequence[Part]] = {}
         """By each lane that a subscription ever had: all of its parts."""
-        self._dialled: dict[str, Part] = {}
+        self._dialled: dict[str, tuple[Part, Stream]] = {}
         """Asked for and not up yet, by lane."""
         self._dials = Paced[Part](core.at, self._limits.dials, self._dial)
 
@@ -56,9 +56,17 @@ class Lanes:
         step = max(1, streams_max // max(1, len(command.channels)))
         cuts = [tuple(natives[n : n + step]) for n in range(0, len(natives), step)]
         adapter = self._reading.adapter
-        parts = [Part(command, cut, adapter.subscribe(cut, command.channels)) for cut in cuts]
+        channels = command.channels
+        parts = [
+            Part(command, cut, partial(adapter.subscribe, cut, channels), self._reading)
+            for cut in cuts
+        ]
         for part in parts:
             self._open(parts, part, time)
+
+    def keep(self, time: Nanos, part: Part) -> None:
+        """Open a lane for this, and another whenever it is down."""
+        self._open([part], part, time)
 
     def unsubscribe(self, time: Nanos, lane: str) -> None:
         """Nobody wants the subscription any more that has, or once had, this lane."""
@@ -68,7 +76,7 @@ class Lanes:
             self._dials.drop(part)
             self._dialled.pop(part.lane, None)  # it is hung up on as soon as it answers
             if part.lane in self._core.up:
-                self._hang_up(time, part.lane)
+                self.hang_up(time, part.lane)
         self._parts = {name: each for name, each in self._parts.items() if each is not parts}
 
     # Connecting
@@ -81,21 +89,23 @@ class Lanes:
             self._dials.add(now, part)
 
     def _dial(self, _: Nanos, part: Part) -> None:
-        self._dialled[part.lane] = part
-        self._core.out.append(Open(part.lane, part.stream.url))
+        stream = part.stream()
+        self._dialled[part.lane] = part, stream
+        self._core.out.append(Open(part.lane, stream.url))
 
     def opened(self, frame: Frame) -> None:
         """A lane is up: say what is to be said there first. One that nobody wants any more is hung up."""
         time, name = frame.time, frame.lane
         self._core.append(time, ConnectionOpened(lane=name))
-        part = self._dialled.pop(name, None)
-        if part is None:
-            self._hang_up(time, name)
+        dialled = self._dialled.pop(name, None)
+        if dialled is None:
+            self.hang_up(time, name)
             return
-        sends = Paced[str](self._core.at, self._limits.sends, partial(self._send, name))
-        self._core.up[name] = Lane(time, part, self._reading, sends)
-        for message in part.stream.messages:
-            sends.add(time, message)
+        part, stream = dialled
+        sends = Paced[Send](self._core.at, self._limits.sends, self._send)
+        self._core.up[name] = Lane(time, part, sends)
+        for message in stream.messages:
+            sends.add(time, Send(name, message, stream.signed))
         if part.command.silence_max > 0:
             self._core.at(time + part.command.silence_max, partial(self._listen, name))
         if self._heartbeat:
@@ -112,13 +122,14 @@ class Lanes:
             )
             self._down(frame.time, event)
 
-    def _hang_up(self, time: Nanos, lane: str) -> None:
+    def hang_up(self, time: Nanos, lane: str) -> None:
+        """Close it from our side; it is opened again while it is wanted."""
         self._core.out.append(Close(lane))
         self._down(time, ConnectionClosed(lane=lane, by="client", code=CODE_MIN))
 
     def _down(self, time: Nanos, event: ConnectionClosed) -> None:
         lane = self._core.up.pop(event.lane, None)
-        part = lane.part if lane else self._dialled.pop(event.lane, None)
+        part = lane.part if lane else self._dialled.pop(event.lane, (None,))[0]
         self._core.append(time, event)
         if lane:
             lane.sends.clear()
@@ -133,12 +144,12 @@ class Lanes:
 
     # While it is up
 
-    def _send(self, lane: str, _: Nanos, text: str) -> None:
-        self._core.out.append(Send(lane, text))
+    def _send(self, _: Nanos, send: Send) -> None:
+        self._core.out.append(send)
 
     def _beat(self, name: str, heartbeat: Heartbeat, now: Nanos) -> None:
         if lane := self._core.up.get(name):
-            lane.sends.add(now, heartbeat.text)
+            lane.sends.add(now, Send(name, heartbeat.text))
             self._core.at(now + heartbeat.every, partial(self._beat, name, heartbeat))
 
     def _listen(self, name: str, now: Nanos) -> None:
@@ -152,4 +163,4 @@ class Lanes:
             self._core.at(due, partial(self._listen, name))
             return
         self._core.append(now, StreamStale(lane=name, silent=silent))
-        self._hang_up(now, name)
+        self.hang_up(now, name)

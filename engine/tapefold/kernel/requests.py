@@ -5,13 +5,14 @@ asked nothing until that time is over; then what waited goes out in its order. H
 take is the wire's to say: it reports `failed`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, TypeAlias
 
-from tapefold.adapter import Frame, Purpose, Request
+from tapefold.adapter import Frame, Purpose, Rate, Request
 from tapefold.kernel.core import Core
-from tapefold.kernel.rate import CALM, Paced, backoff
+from tapefold.kernel.gate import Entry, Gate
+from tapefold.kernel.rate import CALM, backoff
 from tapefold.units import MINUTE, SECOND, Nanos
 
 OK: Final = 200
@@ -34,6 +35,7 @@ class Requests:
         core: Core,
         make: Callable[[Wanted], Request],
         is_wanted: Callable[[Wanted], bool],
+        windows: Mapping[str, Rate],
     ) -> None:
         self._lane, self._core = f"{exchange}/http", core
         self._make, self._is_wanted = make, is_wanted
@@ -45,7 +47,7 @@ class Requests:
         """On their way, and what is to come of them is from before it was needed."""
         self.asked: dict[Wanted, Nanos] = {}
         """When each thing was last asked."""
-        self._paced = Paced[Wanted](core.at, None, self._leave)
+        self._gate = Gate(core.at, windows)
         self._tries: dict[Wanted, int] = {}
         self._troubled: dict[Wanted, Nanos] = {}
         """When something last went wrong with it."""
@@ -54,7 +56,7 @@ class Requests:
         """Ask, unless it is being asked."""
         if wanted not in self._in_flight:
             self._in_flight.add(wanted)
-            self._paced.add(time, wanted)
+            self._gate.add(time, Entry(partial(self._ready, wanted), partial(self._leave, wanted)))
 
     def ask_from_now(self, time: Nanos, wanted: Wanted) -> None:
         """Ask for what is so from now on: an answer to an earlier question will not do."""
@@ -76,7 +78,7 @@ class Requests:
 
     def rest(self, until: Nanos) -> None:
         """Ask nothing before *until*."""
-        self._paced.rest(until)
+        self._gate.rest(until)
 
     def try_again(self, time: Nanos, wanted: Wanted) -> None:
         """Ask again after a while, a longer one each time."""
@@ -96,14 +98,29 @@ class Requests:
         self._tries[wanted] = 0
         self.ask(time, wanted)
 
-    def _leave(self, now: Nanos, wanted: Wanted) -> None:
-        if not self._is_wanted(wanted):  # nobody waits for it any more: it had to wait too long
+    def once(self, time: Nanos, request: Request) -> None:
+        """Ask this, once and never again, before all that waits: what changes something there."""
+        self._gate.add(time, Entry(lambda: request, self._send), urgent=True)
+
+    def wait(self, time: Nanos, costs: Mapping[str, int]) -> Nanos:
+        """How long what costs so much would have to wait if it were asked now."""
+        return self._gate.due(time, costs) - time
+
+    def _ready(self, wanted: Wanted) -> Request | None:
+        """What to ask; None where nobody waits for it any more: it had to wait too long."""
+        if not self._is_wanted(wanted):
             self._in_flight.discard(wanted)
-            return
+            return None
+        return self._make(wanted)
+
+    def _leave(self, wanted: Wanted, now: Nanos, request: Request) -> None:
         self.asked[wanted] = now
         self._left.add(wanted)
         self._outdated.discard(wanted)
-        self._core.ask(self._make(wanted), self._lane)
+        self._send(now, request)
+
+    def _send(self, _: Nanos, request: Request) -> None:
+        self._core.ask(request, self._lane)
 
     def _is_calm(self, time: Nanos, wanted: Wanted) -> bool:
         """Whether nothing went wrong with it for a while; from now on something has."""

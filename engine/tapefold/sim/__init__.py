@@ -13,9 +13,28 @@ from pathlib import Path
 from typing import Final
 
 from tapefold.errors import SessionError
-from tapefold.sim.market import Best, Change, Market, Resting, Spec, Taken
-from tapefold.sim.recording import Answer, Exchange, Published, Skin, load_skin, record
-from tapefold.sim.story import MINUTE, Lost, Story
+from tapefold.sim.account import Holder
+from tapefold.sim.book import Resting
+from tapefold.sim.exchange import NO_ANSWER, Answer, Exchange, Published, Skin, load_skin
+from tapefold.sim.faults import Fault, Faults, Lagging, Refused, Unsaid, Upset
+from tapefold.sim.market import Best, Change, Market, Taken
+from tapefold.sim.orders import (
+    Balance,
+    Denial,
+    Denied,
+    Deposited,
+    Fill,
+    Moved,
+    News,
+    Order,
+    SelfTrade,
+    Told,
+    Wish,
+)
+from tapefold.sim.recording import record
+from tapefold.sim.spec import Spec
+from tapefold.sim.story import FUNDED, HOLDER, MINUTE, Lost, Story
+from tapefold.sim.venue import Venue
 
 BUNDLED: Final = "binance/minute-with-a-gap"
 """The bundled session, below `cassettes/`: `MINUTE` with the seed `SEED`."""
@@ -40,20 +59,42 @@ def bundled() -> Path:
 
 __all__ = [
     "BUNDLED",
+    "FUNDED",
+    "HOLDER",
     "MINUTE",
+    "NO_ANSWER",
     "SEED",
     "Answer",
+    "Balance",
     "Best",
     "Change",
+    "Denial",
+    "Denied",
+    "Deposited",
     "Exchange",
+    "Fault",
+    "Faults",
+    "Fill",
+    "Holder",
+    "Lagging",
     "Lost",
     "Market",
+    "Moved",
+    "News",
+    "Order",
     "Published",
+    "Refused",
     "Resting",
+    "SelfTrade",
     "Skin",
     "Spec",
     "Story",
     "Taken",
+    "Told",
+    "Unsaid",
+    "Upset",
+    "Venue",
+    "Wish",
     "bundled",
     "load_skin",
     "record",

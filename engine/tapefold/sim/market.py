@@ -1,74 +1,37 @@
 """A seeded market: one instrument's book, and strangers who trade in it.
 
-It is a source of plausible public data and not an exchange: a level is one amount and not a queue of
-orders, nobody has an account, and no order of ours can be placed. What does hold is what must hold of
-any book: it is never crossed, no level is empty, and what a trade takes is gone from its level.
+It is a source of plausible public data, and a book in which orders of accounts stand among those of
+strangers. What holds is what must hold of any book: it is never crossed, no level is empty, and what a
+trade takes is gone from its level. Strangers have no accounts: they are what trades with ours.
 
-The same spec and seed give the same changes on every machine: prices, sizes and times are ints, and
-chance is only ever taken from `random.Random.random`, whose sequence Python promises to keep.
+The same spec and seed give the same changes on every machine, as long as nobody else places orders:
+prices, sizes and times are ints, and chance is only ever taken from `random.Random.random`, whose
+sequence Python promises to keep.
 """
 
+from collections.abc import Sequence
 from random import Random
 from typing import Final, NamedTuple
 
-from msgspec import Struct
-
+from tapefold.sim.book import STRANGERS, Book, Offer, Resting, other
+from tapefold.sim.spec import Spec
 from tapefold.units import Nanos, Side
 
 LEVELS_MIN: Final = 4
-"""Levels a side that market orders leave standing, so that neither side ever runs dry."""
+"""Levels a side that market orders leave standing, so that neither side runs dry of strangers alone."""
 SWEEP_MAX: Final = 3
 """Levels that one market order takes from, at the most."""
 
 
-class Spec(Struct, frozen=True, kw_only=True):
-    """What one instrument's market is like. Prices and sizes are ints in its scale."""
-
-    base: str
-    quote: str
-    price_digits: int
-    size_digits: int
-    tick: int = 1
-    """The listed step of prices; more than 1 where a scale finer than the tick is wanted."""
-    lot: int = 1
-    fair: int
-    """What it is worth at the start."""
-    move: int
-    """The step of its walk."""
-    calm: int
-    """One action in so many comes with a step."""
-    reach: int
-    """How far from the fair price orders are placed; half of them keep within a tenth of it."""
-    size: int
-    """Lots of a usual limit order; a market order takes a third of it."""
-    levels: int
-    """Levels a side: beyond that the farthest are canceled, and below the half of it none are."""
-    pause: Nanos
-    """Between two actions, about."""
-    stray_after: Nanos = 0
-    """When an order shows up between two ticks, as those of an older and finer tick do; 0 for never."""
-
-    @property
-    def symbol(self) -> str:
-        """BASE-QUOTE."""
-        return f"{self.base}-{self.quote}"
-
-
-class Resting(NamedTuple):
-    """What rests at a price now; size 0 for nothing any more. A buy rests on the bid side."""
-
-    side: Side
-    price: int
-    size: int
-
-
 class Taken(NamedTuple):
-    """One trade: a market order took so much from a level."""
+    """One trade: an order took so much of another, or of strangers side by side."""
 
     trade_id: int
     price: int
     size: int
     taker: Side
+    maker_order: int = STRANGERS
+    taker_order: int = STRANGERS
 
 
 class Change(NamedTuple):
@@ -80,7 +43,7 @@ class Change(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The best bid and ask, each with its size."""
+    """The best bid and ask, each with its size; zeros for a side that is empty."""
 
     bid: int
     bid_size: int
@@ -93,8 +56,7 @@ class Market:
 
     def __init__(self, spec: Spec, seed: int, start: Nanos) -> None:
         self.spec = spec
-        self.bids: dict[int, int] = {}
-        self.asks: dict[int, int] = {}
+        self.book = Book()
         self.fair = spec.fair
         self.trades = 0
         self._random = Random(f"{seed} {spec.symbol}")
@@ -104,11 +66,21 @@ class Market:
             self._place("sell")
         self.due = start + self._pause()
 
+    @property
+    def bids(self) -> dict[int, int]:
+        """What is wanted at each price, by anybody: not to be changed."""
+        return self.book.sizes("buy")
+
+    @property
+    def asks(self) -> dict[int, int]:
+        """What is offered at each price, by anybody: not to be changed."""
+        return self.book.sizes("sell")
+
     def turn(self) -> Change:
         """Do what is due: somebody places, cancels or takes."""
         change = Change(self.due, [], [])
         self.due += self._pause()
-        if self._stray_due and change.time >= self._stray_due:
+        if self._stray_due and change.time >= self._stray_due and len(self.bids) > 1:
             self._stray_due = 0
             change.resting.append(self._stray())
             return change
@@ -126,9 +98,23 @@ class Market:
         return change
 
     def best(self) -> Best:
-        """The best of both sides; neither is ever empty."""
-        bid, ask = max(self.bids), min(self.asks)
-        return Best(bid, self.bids[bid], ask, self.asks[ask])
+        """The best of both sides."""
+        bid, ask = self.book.best("buy") or 0, self.book.best("sell") or 0
+        return Best(bid, self.bids.get(bid, 0), ask, self.asks.get(ask, 0))
+
+    def trade(self, change: Change, side: Side, offers: Sequence[Offer], order: int) -> None:
+        """An order of *side* takes these *offers*, which must be the first that its book has."""
+        against, at = other(side), -1
+        for offer in offers:
+            for price, size, maker in self.book.take(against, offer.price, offer.size):
+                self.trades += 1
+                change.trades.append(Taken(self.trades, price, size, side, maker, order))
+            left = Resting(against, offer.price, self.book.sizes(against).get(offer.price, 0))
+            if offer.price == at:
+                change.resting[-1] = left
+            else:
+                change.resting.append(left)
+            at = offer.price
 
     # What people do
 
@@ -136,63 +122,58 @@ class Market:
         """A limit order somewhere behind the fair price, never on or over the other side's best."""
         tick, reach = self.spec.tick, self.spec.reach
         away = 1 + self._small(reach // 10 if self._below(2) else reach)
+        against = self.book.best(other(side))
         if side == "buy":
-            limit = min(self.fair - away, min(self.asks) - 1 if self.asks else self.fair)
+            limit = min(self.fair - away, self.fair if against is None else against - 1)
             price = max(limit // tick * tick, tick)
         else:
-            limit = max(self.fair + away, max(self.bids) + 1 if self.bids else self.fair)
+            limit = max(self.fair + away, self.fair if against is None else against + 1)
             price = -(-limit // tick) * tick
-        return self._rest(
-            side, price, self._levels(side).get(price, 0) + self._size(self.spec.size)
-        )
+        return self._rest(side, price, self._size(self.spec.size))
+
+    def _rest(self, side: Side, price: int, size: int) -> Resting:
+        """It rests, unless it would cross: the other side may begin at the very first price."""
+        against = self.book.best(other(side))
+        if side == "buy" and against is not None and price >= against:
+            return Resting(side, price, self.bids.get(price, 0))
+        return self.book.add(side, price, size)
 
     def _cancel(self, side: Side) -> Resting:
         """All or half of a level goes; where there are too many, the farthest does."""
-        levels = self._levels(side)
+        levels = self.book.strangers(side)
         if len(levels) <= self.spec.levels // 2:
             return self._place(side)
         prices = sorted(levels, reverse=side == "buy")
         if len(prices) > self.spec.levels:
-            return self._rest(side, prices[-1], 0)
+            return self.book.withdraw(side, prices[-1], levels[prices[-1]])
         price, lot = prices[self._small(len(prices))], self.spec.lot
         half = levels[price] // lot // 2 * lot
-        return self._rest(side, price, half if self._below(2) else 0)
+        left = half if self._below(2) else 0
+        return self.book.withdraw(side, price, levels[price] - left)
 
     def _take(self, change: Change) -> None:
         """A market order eats the best levels, towards the fair price if that is behind a best."""
         taker = self._behind() or self._side()
-        side: Side = "sell" if taker == "buy" else "buy"
-        levels, wanted = self._levels(side), self._size(self.spec.size // 3)
-        for price in sorted(levels, reverse=side == "buy")[:SWEEP_MAX]:
+        side = other(taker)
+        levels, wanted = self.book.sizes(side), self._size(self.spec.size // 3)
+        for price in self.book.prices(side)[:SWEEP_MAX]:
             if not wanted or len(levels) <= LEVELS_MIN:
                 return
             size = min(wanted, levels[price])
             wanted -= size
-            self.trades += 1
-            change.trades.append(Taken(self.trades, price, size, taker))
-            change.resting.append(self._rest(side, price, levels[price] - size))
+            self.trade(change, taker, [Offer(price, size, STRANGERS)], STRANGERS)
 
     def _stray(self) -> Resting:
         """A bid half a tick below the last but one: finer than the list says, and deep enough to stay."""
-        price = sorted(self.bids)[1] - self.spec.tick // 2
-        return self._rest("buy", price, self.bids.get(price, 0) + self._size(self.spec.size))
-
-    def _rest(self, side: Side, price: int, size: int) -> Resting:
-        levels = self._levels(side)
-        if size:
-            levels[price] = size
-        else:
-            levels.pop(price, None)
-        return Resting(side, price, size)
-
-    def _levels(self, side: Side) -> dict[int, int]:
-        return self.bids if side == "buy" else self.asks
+        price = self.book.prices("buy")[-2] - self.spec.tick // 2
+        return self.book.add("buy", price, self._size(self.spec.size))
 
     def _behind(self) -> Side | None:
         """Who gains by taking: the fair price is on or over that side's best."""
-        if self.fair >= min(self.asks):
+        bid, ask = self.book.best("buy"), self.book.best("sell")
+        if ask is not None and self.fair >= ask:
             return "buy"
-        return "sell" if self.fair <= max(self.bids) else None
+        return "sell" if bid is not None and self.fair <= bid else None
 
     # Chance
 

@@ -7,31 +7,32 @@ dialling, the way to the exchange and back, a frame's way here. A lane's frames 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from heapq import heappop, heappush
-from importlib.metadata import entry_points
 from pathlib import Path
 from random import Random
-from typing import Final, NamedTuple, Protocol, TypeAlias, cast
+from typing import Final, TypeVar
 
 from tapefold.adapter import (
+    Close,
     Command,
     Frame,
     Open,
     Outgoing,
     Request,
+    Send,
     Subscribe,
     WatchClock,
     load_adapter,
+    trader,
 )
-from tapefold.errors import AdapterError
 from tapefold.kernel import Kernel, Run
 from tapefold.log import Log
 from tapefold.replay import seal
 from tapefold.session import Meta, Session, SessionWriter, new_session
+from tapefold.sim.exchange import NO_ANSWER, Exchange, Published, Skin, load_skin
 from tapefold.sim.story import Story
 from tapefold.units import Nanos
 
-GROUP: Final = "tapefold.sims"
-"""Entry points of the exchanges' skins, by the exchange's name."""
+SignedT = TypeVar("SignedT", Request, Send)
 _MILLISECOND: Final = 1_000_000
 DIAL: Final = 60 * _MILLISECOND
 """From dialling to an open lane."""
@@ -39,56 +40,6 @@ THERE: Final = 40 * _MILLISECOND
 """A request's way to the exchange, at least; its answer takes twice that, so that deltas come before."""
 NEAR: Final = 4 * _MILLISECOND
 """A frame's way here, at least. Any way may take up to twice its least."""
-
-
-class Answer(NamedTuple):
-    """What an exchange answers over HTTP."""
-
-    status: int
-    body: bytes
-
-
-class Published(NamedTuple):
-    """A frame that an exchange sends on a lane."""
-
-    lane: str
-    data: bytes
-
-
-class Exchange(Protocol):
-    """An exchange that exists only here: one protocol's skin over a story's markets.
-
-    It goes on by itself, `turn` by `turn`; in between it can be asked and connected to.
-    """
-
-    @property
-    def due(self) -> Nanos:
-        """When its next turn is."""
-        ...
-
-    def turn(self) -> Sequence[Published]:
-        """Do what is due at `due`: the frames that this makes, in their order."""
-        ...
-
-    def connect(self, lane: str, url: str) -> None:
-        """A lane is open; from here on it hears what its URL asks for."""
-        ...
-
-    def answer(self, request: Request, time: Nanos) -> Answer:
-        """What it answers at *time*."""
-        ...
-
-
-Skin: TypeAlias = Callable[[Story, int], Exchange]
-"""Makes an exchange of a story and a seed."""
-
-
-def load_skin(exchange: str) -> Skin:
-    """The skin of *exchange*, found by its entry point. Raises `AdapterError` for none."""
-    for point in entry_points(group=GROUP, name=exchange):
-        return cast("Skin", point.load())
-    there = ", ".join(sorted(point.name for point in entry_points(group=GROUP)))
-    raise AdapterError(f"there is no simulated {exchange!r}; installed: {there or 'none'}")
 
 
 def record(
@@ -127,19 +78,27 @@ class _Recording:
         self._writer = SessionWriter(work, meta)
         self._log = Log()
         name = meta.exchanges[0]
-        self._kernel = Kernel({name: load_adapter(name)}, self._log)
+        self._adapter = load_adapter(name)
+        self._kernel = Kernel({name: self._adapter}, self._log)
         self._random = Random(f"{meta.seed} wire")
         self._agenda: list[tuple[Nanos, int, Callable[[Nanos], None]]] = []
         self._noted = 0
+        self._keys: dict[str, str] = {}
+        self._end = self._goes_on = 0
+        """When it ends, and when the exchange's next turn is noted for."""
         self._latest: dict[str, Nanos] = {}
         """When a lane's last frame arrives: the next may not overtake it."""
+        self._there: dict[str, Nanos] = {}
+        """When the last message on a lane is at the exchange."""
 
     def run(self, story: Story) -> None:
         """All of it, sealed."""
-        meta, end = self._meta, story.started_ns + story.lasts
+        meta, self._end = self._meta, story.started_ns + story.lasts
+        if story.accounts and story.accounts[0].key:
+            self._keys = {"key": story.accounts[0].key, "secret": story.accounts[0].secret}
         try:
             self._kernel.start(meta.started_ns, Run(meta.run_id, meta.seed, meta.versions))
-            self._at(self._exchange.due, partial(self._turn, end))
+            self._go_on()
             self._begin(WatchClock(story.exchange))
             self._begin(Subscribe(story.exchange, tuple(meta.instruments)))
             while self._agenda:
@@ -160,14 +119,27 @@ class _Recording:
         self._noted += 1
         heappush(self._agenda, (time, self._noted, act))
 
-    def _turn(self, end: Nanos, time: Nanos) -> None:
-        """The exchange goes on; what it sends will arrive, and its next turn will come."""
-        for lane, data in self._exchange.turn():
-            arrives = max(time + self._way(NEAR), self._latest.get(lane, 0))
-            self._latest[lane] = arrives
-            self._arrive(Frame(arrives, lane, "recv", data))
-        if self._exchange.due <= end:
-            self._at(self._exchange.due, partial(self._turn, end))
+    def _go_on(self) -> None:
+        """The exchange's next turn will come."""
+        self._goes_on = self._exchange.due
+        if self._goes_on <= self._end:
+            self._at(self._goes_on, self._turn)
+
+    def _turn(self, time: Nanos) -> None:
+        """The exchange goes on, unless it did since this was noted; what it sends will arrive."""
+        if time == self._goes_on:
+            self._publish(time, self._exchange.turn())
+            self._go_on()
+
+    def _asked_of(self) -> None:
+        """What it was asked may have made something due before its next turn was."""
+        if self._exchange.due < self._goes_on:
+            self._go_on()
+
+    def _publish(self, time: Nanos, published: Sequence[Published]) -> None:
+        for lane, data in published:
+            self._latest[lane] = max(time + self._way(NEAR), self._latest.get(lane, 0))
+            self._arrive(Frame(self._latest[lane], lane, "recv", data))
 
     def _tick(self, time: Nanos) -> None:
         """What the kernel has due before *time*, as the wire would tell it."""
@@ -182,19 +154,49 @@ class _Recording:
                 case Open():
                     self._at(time + self._way(DIAL), partial(self._opened, asked))
                 case Request():
-                    self._at(time + self._way(THERE), partial(self._asked, asked))
-                case _:
-                    raise AdapterError(f"the simulated exchange cannot take this yet: {asked}")
+                    signed = self._signed(asked, time)
+                    self._at(time + self._way(THERE), partial(self._asked, asked, signed))
+                case Send():
+                    arrives = max(time + self._way(NEAR), self._there.get(asked.lane, 0))
+                    self._there[asked.lane] = arrives
+                    self._at(arrives, partial(self._heard, self._signed(asked, time)))
+                case Close():
+                    self._exchange.disconnect(asked.lane)
+
+    def _signed(self, asked: SignedT, time: Nanos) -> SignedT:
+        """As the wire would sign it."""
+        able = trader(self._adapter) if asked.signed and self._keys else None
+        return able.sign(asked, self._keys, time) if able else asked
 
     def _opened(self, asked: Open, time: Nanos) -> None:
         self._exchange.connect(asked.lane, asked.url)
         self._feed(Frame(time, asked.lane, "opened"))
 
-    def _asked(self, request: Request, time: Nanos) -> None:
+    def _asked(self, request: Request, signed: Request, time: Nanos) -> None:
         """A request is at the exchange: what it says now is what will be heard."""
-        status, body = self._exchange.answer(request, time)
+        answer = self._exchange.answer(signed, time)
+        self._asked_of()
         arrives = time + self._way(2 * THERE)
-        self._arrive(Frame(arrives, request.lane, "response", body, request, status))
+        if answer.status == NO_ANSWER:
+            self._arrive(Frame(arrives, request.lane, "failed", request=request, reason="cut"))
+            return
+        later = int(answer.headers.get("Retry-After", "0"))
+        self._arrive(
+            Frame(
+                arrives,
+                request.lane,
+                "response",
+                answer.body,
+                request,
+                answer.status,
+                retry_after=later,
+            )
+        )
+
+    def _heard(self, said: Send, time: Nanos) -> None:
+        """A message is at the exchange."""
+        self._publish(time, self._exchange.hear(said.lane, said.text, time))
+        self._asked_of()
 
     def _arrive(self, frame: Frame) -> None:
         self._at(frame.time, lambda _: self._feed(frame))

@@ -1,10 +1,13 @@
 """Stories: which markets there are, for how long, and what goes wrong."""
 
+from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tapefold.sim.market import Spec
+from tapefold.sim.account import Holder
+from tapefold.sim.spec import Spec
 from tapefold.units import SECOND, Nanos
 
 _MILLISECOND: Final = 1_000_000
@@ -26,6 +29,8 @@ class Story(Struct, frozen=True, kw_only=True):
     lasts: Nanos
     specs: tuple[Spec, ...]
     lost: Lost | None = None
+    accounts: tuple[Holder, ...] = ()
+    """Who can trade there."""
 
 
 MINUTE: Final = Story(
@@ -79,3 +84,17 @@ MINUTE: Final = Story(
 )
 """A minute of three made-up markets on Binance's wire: BTC-USDT has an order finer than its tick after
 18 s, of ETH-USDT a frame is lost after 33 s, and MOTE-USDT, which does not exist, is cheap."""
+
+HOLDER: Final = Holder(
+    key="key",
+    secret="secret",
+    balances={
+        "BTC": Decimal(2),
+        "ETH": Decimal(50),
+        "MOTE": Decimal(10_000_000),
+        "USDT": Decimal(100_000),
+    },
+)
+"""Somebody to try it with."""
+FUNDED: Final = replace(MINUTE, lost=None, accounts=(HOLDER,))
+"""The same markets with nothing lost, and somebody who can trade there."""

@@ -1,25 +1,23 @@
 """For tests, ours and others': an exchange in virtual time, and a guard against the network.
 
+side.py     the exchange's side of a connection, byte by byte, and manners of serving it
 virtual.py  a simulated exchange that misbehaves as it is told, over streams in memory
 network.py  whoever leaves the machine fails, by name
 """
 
 from tapefold.testing.network import LeftTheMachine, no_network
-from tapefold.testing.virtual import (
+from tapefold.testing.side import (
     Manner,
     Side,
-    Twist,
-    VirtualExchange,
-    as_it_is,
     breaks_off,
     closing,
     framed,
     honest,
-    open_virtual,
     refuses,
     silent,
     stalls,
 )
+from tapefold.testing.virtual import Twist, VirtualExchange, as_it_is, open_virtual
 
 __all__ = [
     "LeftTheMachine",

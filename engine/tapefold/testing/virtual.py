@@ -8,8 +8,7 @@
             await exchange.converged(engine)
 
 A connection is served by a `Manner`: the n-th that is dialled gets the n-th of the plan, and once the
-plan is used up all are honest. Its side of the WebSocket is written out here byte by byte, since half
-a frame, or a pong that never comes, is nothing that a library sends. Answers over HTTP pass through a
+plan is used up all are honest. Answers over HTTP pass through a
 `Twist`. What the books truly are is noted each time the exchange publishes them, so a test can say
 that what the engine believes is so.
 
@@ -17,11 +16,8 @@ Virtual time jumps when nobody has anything to do. It knows of no socket and no 
 none in here, and a test may have none either: its log is in memory, or none at all.
 """
 
-import math
-from base64 import b64encode
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from hashlib import sha1
 from typing import Final, TypeAlias
 
 import httpx
@@ -32,8 +28,10 @@ from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 from tapefold.adapter import Frame, Request, load_adapter
 from tapefold.engine import Engine, Live
 from tapefold.events import BookSnapshot, InstrumentListed, Scaled
-from tapefold.sim import MINUTE, Answer, Story, load_skin
-from tapefold.units import Level, exact, plain
+from tapefold.sim import MINUTE, Answer, Published, Story, load_skin
+from tapefold.sim.exchange import NO_ANSWER
+from tapefold.testing.side import Manner, Side, honest
+from tapefold.units import SECOND, Level, exact, plain
 from tapefold.views import Views
 from tapefold.wire import Outside, WallClock
 
@@ -43,135 +41,6 @@ STORY: Final = msgspec.structs.replace(MINUTE, specs=MINUTE.specs[:2], lost=None
 """Two markets, and nothing goes wrong but what a plan says."""
 Twist: TypeAlias = Callable[[Request, Answer], Awaitable[Answer]]
 """Makes another answer of the one that the exchange would give; it may take its time."""
-
-
-def framed(data: bytes, first: int = 0x81) -> bytes:
-    """One frame of a server's, unmasked; a whole text if nothing else is said."""
-    size = len(data)
-    if size < 126:
-        return bytes((first, size)) + data
-    if size < 1 << 16:
-        return bytes((first, 126)) + size.to_bytes(2, "big") + data
-    return bytes((first, 127)) + size.to_bytes(8, "big") + data
-
-
-def closing(code: int, reason: str = "") -> bytes:
-    """A close frame."""
-    return framed(code.to_bytes(2, "big") + reason.encode(), 0x88)
-
-
-class Side:
-    """The exchange's side of one connection: what it has to say, and what it hears."""
-
-    def __init__(
-        self, exchange: "VirtualExchange", lane: str, url: str, stream: trio.abc.Stream
-    ) -> None:
-        self.exchange, self.lane, self.url, self.stream = exchange, lane, url, stream
-        self.heard = bytearray()
-        self._put, self.frames = trio.open_memory_channel[bytes](math.inf)
-
-    def put(self, data: bytes) -> None:
-        """The market said this."""
-        self._put.send_nowait(data)
-
-    async def handshake(self, status: str = "101 Switching Protocols") -> None:
-        """Read the request's head, and answer it; from 101 on the market is heard."""
-        while b"\r\n\r\n" not in self.heard:
-            self.heard += await self.stream.receive_some(65536)
-        head, _, rest = bytes(self.heard).partition(b"\r\n\r\n")
-        self.heard = bytearray(rest)
-        fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
-        key = next(
-            line.split(b": ", 1)[1]
-            for line in head.split(b"\r\n")
-            if line.lower().startswith(b"sec-websocket-key")
-        )
-        assert fields[b"upgrade"] == b"websocket"
-        accept = b64encode(sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
-        lines = [f"HTTP/1.1 {status}"]
-        if status.startswith("101"):
-            lines += [
-                "Upgrade: websocket",
-                "Connection: Upgrade",
-                f"Sec-WebSocket-Accept: {accept}",
-            ]
-            self.exchange.connect(self)
-        await self.stream.send_all("\r\n".join([*lines, "", ""]).encode())
-
-    async def talk(self, frames: float = math.inf) -> None:
-        """Say what the market says, so many frames of it."""
-        said = 0
-        while said < frames:
-            data = await self.frames.receive()
-            await self.stream.send_all(framed(data))
-            said += 1
-
-    async def listen(self) -> None:
-        """Answer pings and closes, until the client is gone."""
-        while data := await self.stream.receive_some(65536):
-            self.heard += data
-            while len(self.heard) >= 6 and len(self.heard) >= 6 + (self.heard[1] & 127):
-                size = self.heard[1] & 127
-                assert self.heard[1] & 128, "a client masks"
-                assert size < 126, "a client has not much to say"
-                mask, body = self.heard[2:6], self.heard[6 : 6 + size]
-                payload = bytes(byte ^ mask[n % 4] for n, byte in enumerate(body))
-                opcode = self.heard[0] & 15
-                del self.heard[: 6 + size]
-                if opcode == 9:
-                    await self.stream.send_all(framed(payload, 0x8A))
-                elif opcode == 8:
-                    await self.stream.send_all(framed(payload, 0x88))
-                    return
-
-
-Manner: TypeAlias = Callable[[Side], Awaitable[None]]
-
-
-async def honest(side: Side) -> None:
-    """As it should be."""
-    await side.handshake()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(side.talk)
-        await side.listen()
-        nursery.cancel_scope.cancel()
-
-
-def breaks_off(frames: int, last: bytes) -> Manner:
-    """So many frames, then these bytes, and the end of the stream."""
-
-    async def manner(side: Side) -> None:
-        await side.handshake()
-        await side.talk(frames)
-        await side.stream.send_all(last)
-
-    return manner
-
-
-def stalls(frames: int, last: bytes = b"") -> Manner:
-    """So many frames, then these bytes; from then on it is deaf and dumb, and the stream stays open."""
-
-    async def manner(side: Side) -> None:
-        await side.handshake()
-        await side.talk(frames)
-        await side.stream.send_all(last)
-        await trio.sleep_forever()
-
-    return manner
-
-
-async def silent(side: Side) -> None:
-    """Connected, and never an answer to the handshake."""
-    await trio.sleep_forever()
-
-
-def refuses(status: str) -> Manner:
-    """An answer to the handshake that is none of the kind."""
-
-    async def manner(side: Side) -> None:
-        await side.handshake(status)
-
-    return manner
 
 
 async def as_it_is(request: Request, answer: Answer) -> Answer:
@@ -204,11 +73,20 @@ class VirtualExchange:
         self._nursery, self._plan, self._twist = nursery, iter(plan), twist
         self._sides: dict[str, Side] = {}
         self._halted = False
+        self._nudge = trio.Event()
         self.outside = Outside(self._dial, httpx.MockTransport(self._answer), self.clock)
 
     def live(self, seed: int = 1) -> Live:
         """What `open_engine` opens to be connected to it."""
-        return Live((self.story.exchange,), run_id="virtual", seed=seed, outside=self.outside)
+        keys = {holder.key: holder.secret for holder in self.story.accounts}
+        key, secret = next(iter(keys.items()), ("", ""))
+        return Live(
+            (self.story.exchange,),
+            run_id="virtual",
+            seed=seed,
+            keys={self.story.exchange: {"key": key, "secret": secret}},
+            outside=self.outside,
+        )
 
     def connect(self, side: Side) -> None:
         """From now on the market is heard there."""
@@ -218,11 +96,22 @@ class VirtualExchange:
     async def run(self) -> None:
         """The market goes on."""
         while not self._halted:
-            await self.clock.sleep_until(self.sim.due)
-            for lane, data in self.sim.turn():
-                self._note(data)
-                if lane in self._sides:
-                    self._sides[lane].put(data)
+            self._nudge = trio.Event()
+            with trio.move_on_after((self.sim.due - self.clock.now()) / SECOND):
+                await self._nudge.wait()
+            if self.sim.due <= self.clock.now() and not self._halted:
+                self._say(self.sim.turn())
+
+    def hear(self, side: Side, text: str) -> None:
+        """A client says something on its connection."""
+        self._say(self.sim.hear(side.lane, text, self.clock.now()))
+        self._nudge.set()
+
+    def _say(self, published: Sequence[Published]) -> None:
+        for lane, data in published:
+            self._note(data)
+            if lane in self._sides:
+                self._sides[lane].put(data)
 
     def halt(self) -> None:
         """The market stands still from now on."""
@@ -281,14 +170,24 @@ class VirtualExchange:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # the client has left
             await manner(side)
         self._sides.pop(side.lane, None)
+        self.sim.disconnect(side.lane)
         await side.stream.aclose()
 
     async def _answer(self, asked: httpx.Request) -> httpx.Response:
         self.asked.append(asked.url.path)
-        request = Request(asked.method, str(asked.url), "book")
+        request = Request(
+            asked.method,
+            str(asked.url),
+            "book",
+            body=asked.content.decode(),
+            headers=dict(asked.headers),
+        )
         answer = self.sim.answer(request, self.clock.now())
-        status, body = await self._twist(request, answer)
-        return httpx.Response(status, content=body)
+        self._nudge.set()  # it may have something to say sooner now
+        status, body, headers = await self._twist(request, answer)
+        if status == NO_ANSWER:
+            raise httpx.ReadError("cut", request=asked)
+        return httpx.Response(status, content=body, headers=dict(headers))
 
 
 @asynccontextmanager

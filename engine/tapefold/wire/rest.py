@@ -9,6 +9,7 @@ import httpx
 import trio
 
 from tapefold.adapter import Frame, Request
+from tapefold.kernel import NOT_SENT
 from tapefold.session.cassette import retry_after
 from tapefold.session.files import FRAME_MAX
 from tapefold.units import Nanos
@@ -40,28 +41,38 @@ class Rest:
         self._client, self._clock, self._hear = client, clock, hear
         self._turns = trio.CapacityLimiter(AT_ONCE_MAX)
 
-    async def ask(self, asked: Request, url: str) -> None:
-        """Ask at *url*, and report a response or a failure. Raises only what the report raises."""
+    async def ask(self, asked: Request, leave: Callable[[Request], Request]) -> None:
+        """Ask, and report a response or a failure. Raises only what the report raises, and *leave*.
+
+        *leave* makes of it what really leaves, at the moment when it does.
+        """
         headers: Mapping[str, str] = {}
         try:
             async with self._turns:
                 with trio.fail_after(REQUEST_MAX):
-                    frame, headers = await self._answer(asked, url)
+                    frame, headers = await self._answer(asked, leave)
         except trio.TooSlowError:
             frame = self._failed(asked, "TooSlow")
         except _TRANSPORT as error:
             frame = self._failed(asked, type(error).__name__)
         await self._hear(frame, headers)
 
+    def not_sent(self, asked: Request) -> Frame:
+        """It may not leave, and did not."""
+        return self._failed(asked, NOT_SENT)
+
     def _failed(self, asked: Request, why: str) -> Frame:
         time = self._clock.stamp(asked.lane)
         return Frame(time, asked.lane, "failed", request=asked, reason=why)
 
-    async def _answer(self, asked: Request, url: str) -> tuple[Frame, Mapping[str, str]]:
+    async def _answer(
+        self, asked: Request, leave: Callable[[Request], Request]
+    ) -> tuple[Frame, Mapping[str, str]]:
         """The response as a frame, and its headers. Raises as httpx does."""
-        content, headers = asked.body.encode() or None, asked.headers
+        sent = leave(asked)
+        content = sent.body.encode() or None
         async with self._client.stream(
-            asked.method, url, content=content, headers=headers
+            sent.method, sent.url, content=content, headers=sent.headers
         ) as response:
             body = await _whole(response)
         time: Nanos | None = response.extensions.get(RECEIVED_NS)

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import httpx
 import trio
 
+from tapefold.adapter import AskedT
 from tapefold.units import Nanos
 
 RECEIVED_NS = "tapefold_received_ns"
@@ -41,6 +42,14 @@ class Clock(Protocol):
         ...
 
 
+class Sign(Protocol):
+    """Signs what leaves: the only place that sees a secret."""
+
+    def __call__(self, exchange: str, asked: AskedT, time: Nanos) -> AskedT:
+        """The same, signed, *time* being the exchange's. Raises `AdapterError` for keys that are none."""
+        ...
+
+
 class Outside(NamedTuple):
     """What a wire is connected to."""
 
@@ -49,3 +58,5 @@ class Outside(NamedTuple):
     clock: Clock
     real: bool = False
     """Whether other machines can be reached by it."""
+    sign: Sign | None = None
+    """None: what is to be signed leaves as it is. An exchange that is played wants that."""

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import trio
+from msgspec.structs import replace
 
-from tapefold.adapter import Close, Command, Frame, Open, Outgoing, Request, Send
+from tapefold.adapter import AskedT, Close, Command, Frame, Open, Outgoing, Request, Send
 from tapefold.errors import Refused
 from tapefold.kernel import Kernel
 from tapefold.log import Log
@@ -150,18 +151,43 @@ class Wire:
     def _do(self, asked: Outgoing) -> None:
         match asked:
             case Request():
-                url = self._endpoint(asked.lane).rest_url(asked.url)
-                self._nursery.start_soon(self._http.ask, asked, url)
+                self._nursery.start_soon(self._ask, asked, self._log.head)
             case Open():
                 url = self._endpoint(asked.lane).ws_url(asked.url)
                 self._lanes[asked.lane] = Lane(asked, url, self._outside, self._ears)
                 self._nursery.start_soon(self._run, self._lanes[asked.lane])
             case Send():
                 if asked.lane in self._lanes:
-                    self._lanes[asked.lane].send(asked)
+                    self._lanes[asked.lane].send(self._signed(asked))
             case Close():
                 if asked.lane in self._lanes:
                     self._lanes[asked.lane].close(asked)
+
+    async def _ask(self, asked: Request, position: int) -> None:
+        """Ask. What changes something there waits until the log is durable up to *position*."""
+        try:
+            if asked.changes and self._log.durable < position:
+                self._log.flush()
+                if self._log.durable < position:
+                    await trio.to_thread.run_sync(self._log.wait, abandon_on_cancel=True)
+        except Refused:  # the disk is full, or the log is another's: nothing may leave
+            self.hear(self._http.not_sent(asked))
+            return
+        await self._http.ask(asked, self._leaving)
+
+    def _leaving(self, asked: Request) -> Request:
+        """A request as it leaves: signed now, and to where it really goes."""
+        signed = self._signed(asked)
+        return replace(signed, url=self._endpoint(asked.lane).rest_url(signed.url))
+
+    def _signed(self, asked: AskedT) -> AskedT:
+        sign = self._outside.sign
+        if not asked.signed or sign is None:
+            return asked
+        exchange = asked.lane.partition("/")[0]
+        clock = self._kernel.views.health.clocks.get(exchange)
+        ahead = clock.ahead if clock else 0
+        return sign(exchange, asked, self._clock.now() + ahead)
 
     def _endpoint(self, lane: str) -> Endpoints:
         return self._endpoints.get(lane.partition("/")[0], _REAL)

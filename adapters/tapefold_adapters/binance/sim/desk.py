@@ -1,0 +1,288 @@
+"""The private side: orders and accounts, and what Binance says of them."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from tapefold import Nanos, OrderType, Side, TimeInForce, exactly
+from tapefold.sim import Denied, Order, SelfTrade, Venue, Wish
+from tapefold_adapters.binance.sim import reports, rules
+from tapefold_adapters.binance.sim.door import ORDERS, Door
+from tapefold_adapters.binance.sim.failures import DENIED, Failed, filtered, missing, needless
+from tapefold_adapters.binance.sim.market import Listed
+from tapefold_adapters.binance.sim.params import Params
+from tapefold_adapters.binance.sim.reports import FIRST_ORDER, MODES, Page
+
+TYPES: Final[dict[str, OrderType]] = {name: kind for kind, name in reports.TYPES.items()}
+SIDES: Final[dict[str, Side]] = {name: side for side, name in reports.SIDES.items()}
+TIFS: Final[dict[str, TimeInForce]] = {"GTC": "gtc", "IOC": "ioc", "FOK": "fok"}
+_MODES: Final[dict[str, SelfTrade]] = {name: mode for mode, name in MODES.items()}
+_NO_STOPS: Final = ("stopPrice", "trailingDelta", "icebergQty")
+
+
+class Call(NamedTuple):
+    """A request that was let in."""
+
+    params: Params
+    holder: str
+    time: Nanos
+    at: Nanos | None = None
+    """The page is as it was then; None for now."""
+
+
+class Desk:
+    """Answers to signed requests. Each method raises `Failed`."""
+
+    def __init__(self, venue: Venue, door: Door, listed: dict[str, Listed], seed: int) -> None:
+        self._venue, self._door, self._listed, self._seed = venue, door, listed, seed
+        self._named = 0
+
+    def listed(self, params: Params) -> Listed:
+        """The market of a request."""
+        listed = self._listed.get(params.symbol())
+        if listed is None:
+            raise Failed(-1121, "Invalid symbol.")
+        return listed
+
+    # Orders
+
+    def place(self, call: Call) -> Page:
+        """POST order."""
+        self._door.may_place(call.holder, call.time)
+        listed, wish, told = self._read(call)
+        order = self._denied(lambda: self._venue.place(call.holder, wish, call.time))
+        self._door.placed(call.holder, call.time)
+        self._door.give_back(1)
+        return told(order, listed)
+
+    def test(self, call: Call) -> Page:
+        """POST order/test: is it an order?"""
+        self._read(call)
+        return {}
+
+    def cancel(self, call: Call) -> Page:
+        """DELETE order."""
+        listed = self.listed(call.params)
+        number = self._number(call, listed)
+        name = call.params.name("newClientOrderId") or self._name()
+        return self._cancel(number, listed, name, call.time)
+
+    def cancel_all(self, call: Call) -> list[Page]:
+        """DELETE openOrders."""
+        listed, name = self.listed(call.params), self._name()
+        numbers = [order.number for order in self._open(call, listed)]
+        if not numbers:
+            raise Failed(*DENIED["unknown"])
+        return [self._cancel(number, listed, name, call.time) for number in numbers]
+
+    def order(self, call: Call) -> Page:
+        """GET order."""
+        listed = self.listed(call.params)
+        order = self._venue.order(self._number(call, listed), call.at)
+        if order is None:
+            raise Failed(-2013, "Order does not exist.")
+        return reports.asked(order, listed)
+
+    def open_orders(self, call: Call) -> list[Page]:
+        """GET openOrders, of one symbol or of all."""
+        listed = self.listed(call.params) if call.params.has("symbol") else None
+        return [reports.asked(order, self._of(order)) for order in self._open(call, listed)]
+
+    def all_orders(self, call: Call) -> list[Page]:
+        """GET allOrders of one symbol."""
+        params, listed = call.params, self.listed(call.params)
+        limit, first = params.limit(500, 1000), params.integer("orderId") - FIRST_ORDER
+        found = [
+            order
+            for order in self._orders(call, listed)
+            if order.number >= first and _within(params, reports.ms(order.made))
+        ]
+        forward = params.has("orderId") or params.has("startTime")
+        return [
+            reports.asked(order, listed) for order in (found[:limit] if forward else found[-limit:])
+        ]
+
+    # The account
+
+    def account(self, call: Call) -> Page:
+        """GET account."""
+        account = self._venue.accounts[call.holder]
+        maker, taker = account.holder.maker_rate, account.holder.taker_rate
+        held = account.balances(call.at)
+        return {
+            "makerCommission": int(maker * 10_000),
+            "takerCommission": int(taker * 10_000),
+            "buyerCommission": 0,
+            "sellerCommission": 0,
+            "commissionRates": _rates(reports.money(maker), reports.money(taker)),
+            "canTrade": True,
+            "canWithdraw": True,
+            "canDeposit": True,
+            "brokered": False,
+            "requireSelfTradePrevention": False,
+            "preventSor": False,
+            "updateTime": reports.ms(call.time),
+            "accountType": "SPOT",
+            "balances": reports.balances(held, zeros=call.params.get("omitZeroBalances") != "true"),
+            "permissions": ["SPOT"],
+            "uid": 1 + [*self._venue.accounts].index(call.holder),
+        }
+
+    def commission(self, call: Call) -> Page:
+        """GET account/commission."""
+        holder = self._venue.accounts[call.holder].holder
+        zero = _rates(reports.money(0 * holder.maker_rate), reports.money(0 * holder.maker_rate))
+        return {
+            "symbol": self.listed(call.params).symbol,
+            "standardCommission": _rates(
+                reports.money(holder.maker_rate), reports.money(holder.taker_rate)
+            ),
+            "specialCommission": zero,
+            "taxCommission": zero,
+            "discount": {
+                "enabledForAccount": False,
+                "enabledForSymbol": False,
+                "discountAsset": "BNB",
+                "discount": "0.25000000",
+            },
+        }
+
+    def trades(self, call: Call) -> list[Page]:
+        """GET myTrades."""
+        params, listed = call.params, self.listed(call.params)
+        limit, of = params.limit(500, 1000), params.integer("orderId") - FIRST_ORDER
+        pages = [
+            reports.traded(order, fill, listed)
+            for order in self._orders(call, listed)
+            if not params.has("orderId") or order.number == of
+            for fill in order.fills
+        ]
+        first = params.integer("fromId")
+        pages = [page for page in pages if page["id"] >= first and _within(params, page["time"])]
+        pages.sort(key=lambda page: (page["id"], page["orderId"]))
+        forward = params.has("fromId") or params.has("startTime")
+        return pages[:limit] if forward else pages[-limit:]
+
+    def order_counts(self, call: Call) -> list[Page]:
+        """GET rateLimit/order."""
+        counts = self._door.orders(call.holder, call.time)
+        return [rules.order_limit(name, most, counts[name]) for name, _, most in ORDERS]
+
+    # How
+
+    def _read(self, call: Call) -> tuple[Listed, Wish, Callable[[Order, Listed], Page]]:
+        """An order as it was sent, and how it wants to be answered."""
+        params, listed = call.params, self.listed(call.params)
+        side = SIDES.get(params.text("side"))
+        if side is None:
+            raise Failed(-1117, "Invalid side.")
+        kind = TYPES.get(params.text("type"))
+        if kind is None:
+            raise Failed(-1116, "Invalid orderType.")
+        for name in _NO_STOPS:
+            if params.has(name):
+                raise needless(name)
+        mode = _MODES.get(params.get("selfTradePreventionMode") or "EXPIRE_MAKER")
+        if mode is None:
+            raise Failed(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.")
+        answers = {"ACK": reports.acknowledged, "RESULT": reports.result, "FULL": reports.full}
+        usual = "ACK" if kind == "limit_maker" else "FULL"
+        told = answers.get(params.get("newOrderRespType") or usual)
+        if told is None:
+            raise Failed(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
+        name = params.name("newClientOrderId")
+        wish = Wish(
+            symbol=listed.spec.symbol,
+            side=side,
+            order_type=kind,
+            client_order_id=name or self._name(),
+            self_trade=mode,
+            **(_market(params, listed) if kind == "market" else _limit(params, listed, kind)),
+        )
+        if wish.price is not None and len(self._open(call, listed)) >= rules.ORDERS_MAX:
+            raise filtered("MAX_NUM_ORDERS")
+        return listed, wish, told
+
+    def _cancel(self, number: int, listed: Listed, name: str, time: Nanos) -> Page:
+        order = self._denied(lambda: self._venue.cancel(number, time, name))
+        self._door.give_back(1)
+        return reports.canceled(order, listed, name)
+
+    def _denied(self, act: Callable[[], Order]) -> Order:
+        try:
+            return act()
+        except Denied as denied:
+            raise Failed(*DENIED[denied.reason]) from None
+
+    def _number(self, call: Call, listed: Listed) -> int:
+        """Which order is meant; 0 for none of this holder's."""
+        params = call.params
+        if params.has("orderId"):
+            number = params.integer("orderId") - FIRST_ORDER
+        elif params.has("origClientOrderId"):
+            number = self._venue.named(call.holder, params.text("origClientOrderId"))
+        else:
+            told = "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
+            raise Failed(-1102, told)
+        order = self._venue.order(number)
+        mine = order and order.holder == call.holder and order.wish.symbol == listed.spec.symbol
+        return number if mine else 0
+
+    def _orders(self, call: Call, listed: Listed | None) -> list[Order]:
+        symbol = listed.spec.symbol if listed else ""
+        orders = self._venue.orders(call.holder, call.at)
+        return [order for order in orders if symbol in ("", order.wish.symbol)]
+
+    def _open(self, call: Call, listed: Listed | None) -> list[Order]:
+        return [order for order in self._orders(call, listed) if order.state == "open"]
+
+    def _of(self, order: Order) -> Listed:
+        return self._listed[order.wish.symbol.replace("-", "")]
+
+    def _name(self) -> str:
+        """The exchange's own name for what was not given one."""
+        self._named += 1
+        return "sim" + sha256(f"{self._seed} {self._named}".encode()).hexdigest()[:19]
+
+
+def _limit(params: Params, listed: Listed, kind: OrderType) -> dict[str, object]:
+    tif: TimeInForce | None = "gtc"
+    if kind == "limit":
+        tif = TIFS.get(params.text("timeInForce"))
+    elif params.has("timeInForce"):
+        raise needless("timeInForce")
+    if tif is None:
+        raise Failed(-1115, "Invalid timeInForce.")
+    if params.has("quoteOrderQty"):
+        raise needless("quoteOrderQty")
+    size = rules.scaled_size(listed.spec, params.number("quantity"), market=False)
+    price = rules.scaled_price(listed.spec, params.number("price"))
+    rules.worth(listed.spec.value(price, size), market=False)
+    return {"tif": tif, "size": size, "price": price}
+
+
+def _market(params: Params, listed: Listed) -> dict[str, object]:
+    for name in ("price", "timeInForce"):
+        if params.has(name):
+            raise needless(name)
+    if params.has("quantity") and params.has("quoteOrderQty"):
+        raise needless("quoteOrderQty")
+    if params.has("quoteOrderQty"):
+        quote = params.number("quoteOrderQty")
+        rules.worth(quote, market=True)
+        return {"quote": quote}
+    if not params.has("quantity"):
+        raise missing("quantity")
+    size = rules.scaled_size(listed.spec, params.number("quantity"), market=True)
+    rules.worth(listed.spec.value(listed.last, size), market=True)
+    return {"size": size}
+
+
+def _within(params: Params, time: int) -> bool:
+    """Whether a moment is between those that were asked for."""
+    return params.integer("startTime") <= time <= params.integer("endTime", time)
+
+
+def _rates(maker: str, taker: str) -> dict[str, str]:
+    zero = "0.00000000"
+    return {"maker": maker, "taker": taker, "buyer": zero, "seller": zero}

@@ -1,0 +1,312 @@
+"""The fold of orders: whose fact is it, what is to be told, and what may be forgotten."""
+
+from collections.abc import Container
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from tapefold.events import (
+    AccountWatched,
+    AnyEvent,
+    Conclusion,
+    DeadlinePassed,
+    FillReported,
+    FillReverted,
+    FillTold,
+    ForeignOrderSeen,
+    OrderCancelRequested,
+    OrderNotFound,
+    OrderReported,
+    OrderSubmitted,
+    RequestAnswered,
+    Status,
+)
+from tapefold.folds.orders.evidence import ENDS, OrderFact
+from tapefold.folds.orders.life import DEFAULT
+from tapefold.folds.orders.names import Names
+from tapefold.folds.orders.order import Order
+from tapefold.folds.orders.races import RACES, Anomalies, Kind, kind
+from tapefold.folds.orders.telling import hear, news_of
+from tapefold.units import Nanos, exactly
+
+KEEP_MAX: Final = 4096
+"""Orders kept that are told and proven, to know a repetition by; about 4 MB."""
+_Said: TypeAlias = OrderReported | FillReported | FillReverted | OrderNotFound
+
+
+class State(Struct, frozen=True, array_like=True):
+    """The whole fold as canonical data: of two equal folds it is equal, in every process."""
+
+    count: int
+    orders: list[Order]
+    """By number."""
+    done: list[int]
+    """The numbers of those that may be forgotten, the first one first."""
+    strangers: list[int]
+    """And of those that are not known to be foreign yet."""
+    rules: dict[str, AccountWatched]
+    horizon: dict[str, Nanos]
+    ignored: int
+    anomalies: tuple[int, list[tuple[str, Status, Kind]]]
+
+
+class Orders:
+    """The account of orders: it takes facts and conclusions alike, so the log alone rebuilds it."""
+
+    def __init__(self, keep_max: int = KEEP_MAX) -> None:
+        self.keep_max = keep_max
+        self.touched: dict[int, Order] = {}
+        """Those of which something may be to be told. Empty: there is no need to ask for `news`."""
+        self.ours: dict[str, Order] = {}
+        """By client order id, in the order in which they were submitted."""
+        self.by_id = Names()
+        """Every order whose exchange's id is known."""
+        self.rules: dict[str, AccountWatched] = {}
+        self.horizon: dict[str, Nanos] = {}
+        """By exchange: what is not newer than this is no news of an order that was forgotten."""
+        self.ignored = 0
+        """Facts and conclusions about orders that nobody knows, or knows any more."""
+        self.anomalies = Anomalies()
+        self._count = 0
+        self._alive: dict[int, Order] = {}
+        self._strangers: dict[int, Order] = {}
+        self._done: dict[int, Order] = {}
+
+    # What is there
+
+    def find(self, client_order_id: str) -> Order | None:
+        """The order of ours with this id; None where there is none, or it was forgotten."""
+        return self.ours.get(client_order_id)
+
+    def live(self, exchange: str = "", instrument: int | None = None) -> list[Order]:
+        """Those of ours that have not ended, in the order in which they were submitted."""
+        return [
+            order
+            for _, order in sorted(self._alive.items())
+            if exchange in ("", order.exchange) and instrument in (None, order.instrument)
+        ]
+
+    def news(self, everything: bool = False, *, later: Container[int] = ()) -> list[AnyEvent]:
+        """What is, minus what was told: to be appended to the log, and then applied.
+
+        Asked after each step about what was touched, and at a run's start about *everything*. Those
+        with the numbers *later* stay touched.
+        """
+        touched, self.touched = self.touched, {}
+        for number, order in touched.items():
+            if number in later:
+                self.touched[number] = order
+        asked = {order.number: order for order in self._all()} if everything else touched
+        asked = {n: order for n, order in {**asked, **self._strangers}.items() if n not in later}
+        if not asked:
+            return []
+        nameless = {
+            order.exchange: True for order in self._alive.values() if not order.exchange_order_id
+        }
+        with exactly():
+            return [
+                event
+                for order in asked.values()
+                for event in news_of(order, waiting=order.exchange in nameless)
+            ]
+
+    def unanswered(self) -> list[RequestAnswered]:
+        """At a run's start: what an earlier run asked, to which no answer can come any more."""
+        news: list[RequestAnswered] = []
+        for order in self.live():
+            name, request = order.client_order_id, order.request
+            if order.submit == "sent":
+                news.append(_lost(name, 0))
+            if order.cancel == "sent":
+                news.append(_lost(name, request))
+        return news
+
+    # What happens
+
+    def apply(self, event: AnyEvent) -> None:
+        """Take one event in. Nothing is refused, since it happened; what is about no order, is not ours."""
+        with exactly():
+            match event:
+                case OrderSubmitted():
+                    self._submitted(event)
+                case OrderReported() | FillReported() | FillReverted() | OrderNotFound():
+                    self._learn(self._whose(event), event)
+                case OrderCancelRequested() | RequestAnswered() | DeadlinePassed():
+                    self._learn(self.ours.get(event.client_order_id), event)
+                case Conclusion():
+                    self._told(event)
+                case AccountWatched():
+                    self._watched(event)
+                case _:
+                    pass
+
+    def _submitted(self, event: OrderSubmitted) -> None:
+        name, adopted = event.client_order_id, None
+        if event.exchange_order_id:
+            place = event.exchange, event.exchange_order_id, event.instrument
+            adopted = self.by_id.get(*place)
+        old = self.ours.get(name) or (adopted if adopted and adopted.intent else None)
+        if old or not name:
+            self.anomalies.note(name, old.status if old else "submitted", "submit")
+            return
+        if adopted:
+            self._drop(adopted)
+        order = adopted or self._new(event.exchange)
+        order.number = self._next()
+        order.intent, order.client_order_id = event, name
+        order.instrument, order.side = event.instrument, event.side
+        order.exchange_order_id = event.exchange_order_id
+        if event.exchange_order_id:
+            # Nothing is sent, so no answer will come: what we have not heard of yet is to be asked for.
+            order.submit = "answered" if order.evidence.seen else "unanswered"
+            self.by_id.add(order)
+        order.changed()
+        self.ours[name] = order
+        self._changed(order)
+
+    def _learn(self, order: Order | None, fact: OrderFact) -> None:
+        if order is None:
+            self.ignored += 1
+            return
+        if order.intent and (what := kind(order, fact)) not in RACES[order.status]:
+            self.anomalies.note(order.client_order_id, order.status, what)
+        order.learn(fact)
+        self._changed(order)
+
+    def _told(self, event: Conclusion) -> None:
+        order = self.ours.get(event.client_order_id)
+        if isinstance(event, FillTold | ForeignOrderSeen) and not event.client_order_id:
+            order = self.by_id.get(event.exchange, event.exchange_order_id, event.instrument)
+        if order is None:
+            self.ignored += 1
+            return
+        hear(order, event)
+        self._place(order)
+
+    def _watched(self, event: AccountWatched) -> None:
+        if self.rules.get(event.exchange) == event:
+            return
+        self.rules[event.exchange] = event
+        for order in self._all():
+            if order.exchange == event.exchange:
+                order.rules = event
+                order.changed()
+                self._changed(order)
+
+    # Whose fact is it
+
+    def _whose(self, fact: _Said) -> Order | None:
+        """An exchange may name an order by its own id alone, even before we know that id."""
+        mine = self.ours.get(fact.client_order_id)
+        if mine is not None and mine.exchange != fact.exchange:
+            mine = None
+        if not fact.exchange_order_id:
+            return mine
+        known = self.by_id.get(fact.exchange, fact.exchange_order_id, fact.instrument)
+        if mine is None or mine.exchange_order_id not in ("", fact.exchange_order_id):
+            # Not ours; or it wears the name of one of ours, which somebody replaced by hand.
+            return known or self._stranger(fact)
+        if not mine.exchange_order_id:
+            if known is not None and known.intent is None:
+                mine.absorb(known)
+                self._drop(known)
+            mine.exchange_order_id = fact.exchange_order_id
+            self.by_id.add(mine)
+        return mine
+
+    def _stranger(self, fact: _Said) -> Order | None:
+        """A new one; none where the order was forgotten: then it was proven, and this only repeats."""
+        old = fact.time_exchange <= self.horizon.get(fact.exchange, -1)
+        if old or isinstance(fact, OrderNotFound):
+            return None
+        order = self._new(fact.exchange)
+        order.number = self._next()
+        order.instrument, order.side = fact.instrument, fact.side
+        order.client_order_id = fact.client_order_id
+        order.exchange_order_id = fact.exchange_order_id
+        self.by_id.add(order)
+        return order
+
+    def _new(self, exchange: str) -> Order:
+        return Order(number=0, exchange=exchange, rules=self.rules.get(exchange, DEFAULT))
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
+
+    # What is kept
+
+    def _all(self) -> list[Order]:
+        every = {order.number: order for order in [*self.ours.values(), *self.by_id]}
+        return [every[number] for number in sorted(every)]
+
+    def _changed(self, order: Order) -> None:
+        self.touched[order.number] = order
+        self._place(order)
+
+    def _place(self, order: Order) -> None:
+        """Put it where it belongs: alive, unknown, or told and proven. Forget the oldest of the last."""
+        number = order.number
+        self._alive.pop(number, None)
+        if order.intent is not None and order.status not in ENDS:
+            self._alive[number] = order
+        if order.intent is None and not order.told.foreign:
+            self._strangers[number] = order
+        else:
+            self._strangers.pop(number, None)
+        if order.quiet:
+            self._done.setdefault(number, order)
+        else:
+            self._done.pop(number, None)
+        while len(self._done) > self.keep_max:
+            old = next(iter(self._done.values()))
+            self._drop(old)
+            past = self.horizon.get(old.exchange, 0)
+            self.horizon[old.exchange] = max(past, old.evidence.latest)
+        while len(self._strangers) > max(1, self.keep_max):
+            # Nothing of it was told, so it may come again: no horizon.
+            self._drop(next(iter(self._strangers.values())))
+
+    def _drop(self, order: Order) -> None:
+        """Take it out of everything."""
+        for orders in (self._alive, self._strangers, self._done, self.touched):
+            orders.pop(order.number, None)
+        self.by_id.remove(order)
+        if order.intent is not None:
+            self.ours.pop(order.client_order_id, None)
+
+    # As data
+
+    def state(self) -> State:
+        """As canonical data. What was touched is not in it: ask for `news` of everything at a start."""
+        return State(
+            count=self._count,
+            orders=[order.copy() for order in self._all()],
+            done=[*self._done],
+            strangers=[*self._strangers],
+            rules={**self.rules},
+            horizon={**self.horizon},
+            ignored=self.ignored,
+            anomalies=(self.anomalies.count, [*self.anomalies.latest]),
+        )
+
+    def restore(self, state: State) -> None:
+        """From canonical data, into a fold that is new."""
+        self._count, self.ignored = state.count, state.ignored
+        self.rules, self.horizon = {**state.rules}, {**state.horizon}
+        by_number = {order.number: order.copy() for order in state.orders}
+        for number, order in by_number.items():
+            if order.intent is not None:
+                self.ours[order.client_order_id] = order
+                if order.status not in ENDS:
+                    self._alive[number] = order
+            if order.exchange_order_id:
+                self.by_id.add(order)
+        self._done = {number: by_number[number] for number in state.done}
+        self._strangers = {number: by_number[number] for number in state.strangers}
+        self.anomalies.count = state.anomalies[0]
+        self.anomalies.latest.extend(state.anomalies[1])
+
+
+def _lost(client_order_id: str, request: int) -> RequestAnswered:
+    return RequestAnswered(client_order_id=client_order_id, request=request, outcome="unanswered")
