@@ -493,6 +493,17 @@ def test_a_move_takes_back_a_difference_that_was_to_be_told() -> None:
     assert (balances.touched, balances.total(X, "ETH")) == (False, D(11))
 
 
+def test_another_statement_takes_back_a_difference_that_was_to_be_told() -> None:
+    balances = opened()
+    for eth in ("11", "11", "10.5"):
+        balances.apply(stated(SETTLE, ETH=eth, USDT="1000"))
+    assert adjusted(balances) == []
+    balances.apply(stated(SETTLE, ETH="10.5", USDT="1000"))
+    assert balances.touched
+    balances.apply(stated(SETTLE, ETH="10", USDT="1000"))
+    assert adjusted(balances) == []
+
+
 def test_a_move_of_nothing_leaves_a_difference_as_it_was() -> None:
     balances = opened()
     balances.apply(stated(SETTLE, ETH="11", USDT="1000"))
@@ -528,6 +539,14 @@ def test_a_difference_is_not_believed_for_having_been_slept_over() -> None:
     assert adjusted(balances) == []
 
 
+@pytest.mark.parametrize("quiet", [2**62, -(2**62)])
+def test_no_length_of_time_is_too_long_to_be_kept(quiet: int) -> None:
+    balances = opened()
+    for _ in range(5):
+        balances.apply(stated(quiet, ETH="10", USDT="1000"))
+    again(balances)
+
+
 def test_nothing_is_adjusted_where_nobody_gave_the_rules_of_the_exchange() -> None:
     balances = opened(Orders(rules={}))
     for _ in range(5):
@@ -553,7 +572,7 @@ statements = st.builds(
     ),
     held=charges,
     complete=st.booleans(),
-    quiet=st.sampled_from([0, SECOND, SETTLE, 2**62, -1]),
+    quiet=st.sampled_from([0, SECOND, SETTLE, 2**62, -(2**62)]),
 )
 
 

@@ -244,7 +244,8 @@ PUBLIC = {
 
 
 def hummingbot() -> dict[str, Any]:
-    return json.loads((RECORDINGS / "hummingbot" / "binance.json").read_text())
+    text = (RECORDINGS / "hummingbot" / "binance.json").read_text()
+    return cast("dict[str, Any]", json.loads(text))
 
 
 @pytest.mark.parametrize("name", HUMMINGBOT)

@@ -5,6 +5,7 @@ Needs no door: signing is a pure function of what is asked, the keys and the tim
 
 import base64
 import traceback
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -40,17 +41,18 @@ def posted(query: str, body: str = "", time: int = 1499827319559) -> Request:
     return signed(asked, KEYS, time * MILLISECOND)
 
 
-def sent(method: str, params: dict[str, str | int], time: int, **keys: str) -> dict[str, object]:
+def sent(method: str, params: dict[str, str | int], time: int, **keys: str) -> dict[str, Any]:
     text = msgspec.json.encode({"id": "1", "method": method, "params": params}).decode()
     asked = signed(Send("binance/1", text, signed=True), {**KEYS, **keys}, time * MILLISECOND)
-    message = msgspec.json.decode(asked.text)
+    message: dict[str, Any] = msgspec.json.decode(asked.text)
     assert (asked.lane, message["id"], message["method"]) == ("binance/1", "1", method)
     assert {**params, **message["params"]} == message["params"]
     assert message["params"]["timestamp"] == time
-    return message["params"]
+    found: dict[str, Any] = message["params"]
+    return found
 
 
-ORDER = {
+ORDER: dict[str, str | int] = {
     "symbol": "BTCUSDT",
     "side": "SELL",
     "type": "LIMIT",
@@ -131,7 +133,7 @@ def test_b4_parameters_are_signed_in_the_order_of_their_names() -> None:
 
 
 def test_b5_letters_are_signed_as_they_are() -> None:
-    order = {**ORDER, "symbol": WIDE, "side": "BUY", "quantity": "1.00000000"}
+    order: dict[str, str | int] = {**ORDER, "symbol": WIDE, "side": "BUY", "quantity": "1.00000000"}
     order |= {"price": "0.10000000", "recvWindow": 5000}
     assert sent("order.place", order, 1645423376532)["signature"] == (
         "b33892ae8e687c939f4468c6268ddd4c40ac1af18ad19a064864c47bae0752cd"

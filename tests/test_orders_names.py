@@ -200,12 +200,13 @@ def test_a_log_is_refolded_with_the_same_memory() -> None:
 def test_what_is_not_proven_is_not_forgotten() -> None:
     """Alive; in doubt; without its fee: and the end that was told last is forgotten first of all."""
     account = Account(keep_max=0)
-    for name, facts in {
+    lives: dict[str, list[Any]] = {
         "alive": [said("open")],
         "doubted": [said("canceled")],
         "feeless": [fill("T1", 1, fees=None)],
         "proven": [fill("T1", 1)],
-    }.items():
+    }
+    for name, facts in lives.items():
         account.frame(submitted(client_order_id=name))
         for fact in facts:
             account.frame(replace(fact, client_order_id=name, exchange_order_id=name))

@@ -148,6 +148,12 @@ def test_4_a_stale_status_after_completion_says_nothing() -> None:
     assert account.orders.anomalies.count == 0
 
 
+def test_4_a_stale_page_takes_back_no_amount_that_was_stated() -> None:
+    account = Account(submitted(), said("open", "0.4", 40))
+    account.frame(said("open", 0))
+    assert (account.order.doubt, account.order.due) == ("unreconciled", "fills")
+
+
 def test_5_filled_without_trades_waits_and_is_inferred_with_its_price() -> None:
     account = Account(submitted(), said("filled", 1, "99.5"))
     assert (account.order.status, account.order.due) == ("closing", "fills")
@@ -270,11 +276,7 @@ def test_10_interleaved_lanes_say_the_same_bytes() -> None:
 
 def test_an_end_that_is_unstated_keeps_all_of_it_reserved() -> None:
     account = Account(submitted(), said("open"), cancel(), said("canceled"))
-    assert (account.order.status, account.order.due, account.order.held) == (
-        "closing",
-        "query",
-        100,
-    )
+    assert now(account.order) == ("closing", "query", "100")
     account.frame(closed(0))
     assert account.told[-2:] == ["Canceled(0)", "Doubted()"]
 
@@ -322,6 +324,14 @@ def test_an_unanswered_submit_that_never_arrived_is_rejected() -> None:
     assert account.order.held == 0
     account.frame(fill("T1", 1))  # the exchange broke its word, and the money counts
     assert account.told[3:] == ["Filled(1 late)", "Corrected(filled 1)"]
+
+
+def test_a_word_of_the_gateway_answers_the_submit_and_proves_nothing() -> None:
+    account = Account(submitted(), answer("unanswered", 0), said("pending"))
+    assert (account.order.status, account.order.doubt) == ("submitted", "")
+    for _ in range(3):
+        account.frame(missing(20))
+    assert (account.order.status, account.order.doubt) == ("submitted", "lost")
 
 
 def test_a_submit_in_flight_is_not_rejected_however_often_it_is_not_found() -> None:

@@ -178,7 +178,7 @@ def exact(text: str, *, signed: bool = False) -> Decimal:
     """
     if signed and text.startswith("-"):
         number = exact(text[1:])
-        return -number if number else number
+        return number.copy_negate() if number else number  # a minus sign would round to 28 digits
     if not _NUMBER(text):
         raise ValueError(text)
     whole, _, part = text.partition(".")

@@ -19,7 +19,7 @@ codes.py      why it refused
 orders.py     what is asked of an account
 signing.py    how it is signed
 exchange.py   the adapter
-sim.py        the simulated exchange's skin
+sim/          the simulated exchange's skin
 """
 
 from decimal import Decimal

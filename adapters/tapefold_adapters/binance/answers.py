@@ -19,7 +19,6 @@ from msgspec import Struct
 
 from tapefold import (
     ZERO,
-    AccountStreamChanged,
     AnyEvent,
     BalanceSnapshot,
     FeeScheduleSet,
@@ -37,7 +36,6 @@ from tapefold import (
 )
 from tapefold_adapters.binance.codes import (
     ARCHIVED,
-    NO_LISTEN_KEY,
     NO_SUCH_ORDER,
     code_of,
     refusal_of,
@@ -182,8 +180,6 @@ class Answers:
                     executed=ZERO,
                     reason="archived",
                 )
-            case "keep_alive" if code == NO_LISTEN_KEY:
-                yield AccountStreamChanged(exchange=self._exchange, state="ended")
             case _:
                 pass
 

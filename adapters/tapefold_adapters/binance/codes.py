@@ -16,7 +16,6 @@ from tapefold import Refusal
 NO_SUCH_ORDER: Final = -2013
 ARCHIVED: Final = -2026
 CANCEL_REJECTED: Final = -2011
-NO_LISTEN_KEY: Final = -1125
 ALREADY_SUBSCRIBED: Final = -2035
 
 _WORDS: Final[dict[int, Refusal]] = {

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from typing import Any
 
+from tapefold.cli.accounts import account_facts, account_told
 from tapefold.cli.records import clock_told
 from tapefold.cli.when import moment, span
 from tapefold.errors import LogError
@@ -125,6 +126,8 @@ def state_told(facts: dict[str, Any]) -> dict[str, str]:
         told["anomalies"] = (
             f"{facts['anomalies']:,}, the latest at position {position:,}: {TOLD.get(what, what)}"
         )
+    if "account" in facts:
+        told |= account_told(facts["account"])
     return told | _health_told(facts["health"])
 
 
@@ -148,14 +151,15 @@ def _health_told(health: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def views_facts(views: Views) -> dict[str, Any]:
-    """What was known at one position."""
-    rows = views.instruments.rows
+    """What was known at one position; of an `account` only where there is one."""
+    rows, account = views.instruments.rows, account_facts(views)
     return {
         "lanes": [lane for lanes in views.connections.up.values() for lane in lanes],
         "anomalies": views.anomalies.count,
         "latest_anomalies": [list(each) for each in views.anomalies.latest],
         "health": _health(views.health),
         "instruments": [_instrument(views, rows[number]) for number in sorted(rows)],
+        **({"account": account} if account else {}),
     }
 
 

@@ -1,11 +1,13 @@
-"""A log's records as lines, for people, and as JSON. Prices and sizes are plain decimals in both."""
+"""A log's records as lines, for people, and as JSON. Numbers of an exchange are plain decimals in both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from tapefold.cli.known import Known
+from tapefold.cli.sentences import sentence
 from tapefold.cli.when import moment, span
 from tapefold.events import (
     AnyEvent,
@@ -32,18 +34,22 @@ _PRICES: Final = {"price", "bid_price", "ask_price"}
 _SIZES: Final = {"size", "bid_size", "ask_size"}
 BookEvent: TypeAlias = BookDelta | BookSnapshot | BookInvalidated
 
+_Plain: TypeAlias = str | int | Mapping[str, str] | None
+_Nested: TypeAlias = "Decimal | tuple[_Nested, ...] | _Plain"
+
 
 class Teller:
-    """Tells records in their order. It knows the instruments that were listed so far."""
+    """Tells records in their order. It knows the instruments and orders that there were so far."""
 
-    def __init__(self, rows: dict[int, InstrumentListed] | None = None) -> None:
-        self._rows = dict(rows or {})
+    def __init__(self, known: Known | None = None) -> None:
+        self._known = known or Known()
 
     def line(self, record: Record) -> str:
         """One record for people."""
         event = self._hear(record.event)
         name = type(event).__name__
-        what = " ".join(filter(None, (self._about(event), self._said(event))))
+        what = sentence(event, self._known)
+        what = what or " ".join(filter(None, (self._about(event), self._said(event))))
         when = moment(record.time_received, digits=9)
         return f"{record.position:>8}  {when}  {name:<16}  {what}"
 
@@ -55,8 +61,8 @@ class Teller:
             "time_received": record.time_received,
             "event": event.__struct_config__.tag,
         }
-        if isinstance(event, BookEvent | Trade | Quote):
-            row = self._rows.get(event.instrument)
+        row = self._known.row(event)
+        if not isinstance(event, InstrumentListed):
             told |= {"exchange": row.exchange, "symbol": row.symbol} if row else {}
         for field in event.__struct_fields__:
             told[field.removeprefix("packed_")] = self._value(event, field)
@@ -65,30 +71,27 @@ class Teller:
     def _about(self, event: AnyEvent) -> str:
         if not isinstance(event, BookEvent | Trade | Quote):
             return ""
-        row = self._rows.get(event.instrument)
+        row = self._known.rows.get(event.instrument)
         return f"{row.exchange} {row.symbol}" if row else f"instrument {event.instrument}"
 
     def _hear(self, event: AnyEvent) -> AnyEvent:
-        if isinstance(event, InstrumentListed):
-            self._rows[event.instrument] = event
+        self._known.hear(event)
         return event
 
     def _digits(self, instrument: int) -> tuple[int, int]:
-        row = self._rows.get(instrument)
+        row = self._known.rows.get(instrument)
         return (row.price_digits, row.size_digits) if row else (0, 0)
 
     def _value(self, event: AnyEvent, field: str) -> Any:
         value = getattr(event, field)
         if isinstance(value, msgspec.Raw):
             return self._levels(event, field.removeprefix("packed_"))
-        if isinstance(value, Decimal):
-            return fixed(value)
         if isinstance(value, bytes):
             return value.decode(errors="replace")
         if isinstance(event, Trade | Quote) and field in _PRICES | _SIZES:
             price, size = self._digits(event.instrument)
             return plain(value, price if field in _PRICES else size)
-        return value
+        return _exactly(value)
 
     def _levels(self, event: Any, side: str) -> list[tuple[str, str]] | None:
         """None where they cannot be read, which is an anomaly and no reason to stop."""
@@ -117,6 +120,13 @@ class Teller:
 
     def _of(self, event: AnyEvent, field: str) -> str:
         return str(self._value(event, field))
+
+
+def _exactly(value: _Nested) -> Any:
+    """Account numbers as plain decimals, also within pairs and lists of them."""
+    if isinstance(value, Decimal):
+        return fixed(value)
+    return [_exactly(each) for each in value] if isinstance(value, tuple) else value
 
 
 def clock_told(exchange: str, ahead: Nanos, within: Nanos) -> str:

@@ -1,10 +1,12 @@
 """`tapefold show`: what a session or a log is, a book at any position, records as they come."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
+from tapefold.cli.account_tables import account_tables, balance_table, order_tables
+from tapefold.cli.accounts import balance_facts, order_facts
 from tapefold.cli.facts import (
     book_facts,
     find_book,
@@ -16,11 +18,12 @@ from tapefold.cli.facts import (
     told_lines,
     views_facts,
 )
+from tapefold.cli.known import Known
 from tapefold.cli.options import examples
 from tapefold.cli.paths import open_either
 from tapefold.cli.play import Player
 from tapefold.cli.records import Teller
-from tapefold.cli.tables import draw_ladder, draw_table, ladder, views_table
+from tapefold.cli.tables import Table, draw_ladder, draw_table, ladder, views_table
 from tapefold.cli.terminal import say, say_json
 from tapefold.cli.when import Until
 from tapefold.errors import BadInput
@@ -43,6 +46,7 @@ TAIL = 10
     epilog=examples(
         "tapefold show cassettes/binance/minute-with-a-gap",
         "tapefold show eth.log --at 5000 --book ETH-USDT --depth 5",
+        "tapefold show eth.log --orders --json",
         "tapefold show eth.log --follow --json",
     ),
 )
@@ -62,52 +66,84 @@ TAIL = 10
     show_default=True,
     help="Levels a side.",
 )
+@click.option("--orders", is_flag=True, help="Only orders: all that are kept.")
+@click.option("--balances", is_flag=True, help="Only balances.")
 @click.option("--follow", is_flag=True, help="Print records, and go on as more come, to Ctrl-C.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one object; with --follow, one a line."
 )
-def command(
-    path: Path, at: int | None, pair: str | None, depth: int, follow: bool, as_json: bool
-) -> None:
-    """Look into a SESSION or a LOG, at its end or at any position."""
-    if follow and pair:
-        raise click.UsageError("--follow prints records and --book a book: ask for one of them")
+def command(path: Path, at: int | None, as_json: bool, **asked: Any) -> None:
+    """Look into a SESSION or a LOG, at its end or at any position.
+
+    Where there is an account, its open orders and the last that ended, its balances, positions and
+    fees are shown, too.
+    """
+    part = Part(**asked)
+    _check(part)
     found = open_either(path)
-    if isinstance(found, Session):
-        _show_session(found, at, pair, depth, follow=follow, as_json=as_json)
-    elif follow:
+    if part.follow and isinstance(found, Session):
+        play_all(Replay(found, Told(at or 0, as_json=as_json)))
+    elif isinstance(found, Session):
+        _show_session(found, at, part, as_json=as_json)
+    elif part.follow:
         _follow_log(found, at, as_json=as_json)
     else:
-        _show_log(found, at, pair, depth, as_json=as_json)
+        _show_log(found, at, part, as_json=as_json)
 
 
-def _show_session(
-    session: Session, at: int | None, pair: str | None, depth: int, *, follow: bool, as_json: bool
-) -> None:
-    if follow:
-        play_all(Replay(session, Told(at or 0, as_json=as_json)))
-    elif at is None and pair is None:
+class Part(NamedTuple):
+    """What of it was asked for: one of these, or none for all of it."""
+
+    pair: str | None
+    depth: int
+    orders: bool
+    balances: bool
+    follow: bool
+
+    @property
+    def whole(self) -> bool:
+        """None of them."""
+        return not (self.pair or self.orders or self.balances)
+
+
+def _check(part: Part) -> None:
+    """That one thing at most was asked for."""
+    asked = {
+        "--follow": part.follow,
+        "--book": bool(part.pair),
+        "--orders": part.orders,
+        "--balances": part.balances,
+    }
+    both = [what for what, wanted in asked.items() if wanted]
+    if len(both) > 1:
+        raise click.UsageError(f"{' and '.join(both)} show different things: ask for one of them")
+
+
+def _show_session(session: Session, at: int | None, part: Part, *, as_json: bool) -> None:
+    if at is None and part.whole:
         facts = session_facts(session)
         _tell(facts, session_lines(facts), as_json=as_json)
-    else:
-        views, time = views_at(session, at)
-        if pair:
-            _draw_book(views, pair, depth, time, as_json=as_json)
-            return
-        facts = {"session": str(session.folder), "position": views.position, "time_ns": time}
+        return
+    views, time = views_at(session, at)
+    facts = {"session": str(session.folder), "position": views.position, "time_ns": time}
+    if part.whole:
         facts |= views_facts(views)
         name = f"{session.folder} at position {views.position:,}"
         lines = told_lines({"session": name} | state_told(facts))
         _tell(facts, lines, views, as_json=as_json)
+    else:
+        _show_part(facts, views, part, as_json=as_json)
 
 
-def _show_log(path: Path, at: int | None, pair: str | None, depth: int, *, as_json: bool) -> None:
+def _show_log(path: Path, at: int | None, part: Part, *, as_json: bool) -> None:
     with History(path) as history:
         facts, views = log_facts(history, at)
-    if pair:
-        _draw_book(views, pair, depth, facts["time_ns"], as_json=as_json)
+    if part.whole:
+        lines = log_lines(str(path), facts)
+        _tell({"log": str(path), **facts}, lines, views, as_json=as_json)
     else:
-        _tell({"log": str(path), **facts}, log_lines(str(path), facts), views, as_json=as_json)
+        facts = {"position": facts["position"], "time_ns": facts["time_ns"]}
+        _show_part({"log": str(path), **facts}, views, part, as_json=as_json)
 
 
 def _tell(
@@ -116,10 +152,40 @@ def _tell(
     if as_json:
         say_json(facts)
         return
+    tables = [views_table(views)] if views and views.instruments.rows else []
+    if "account" in facts:
+        tables += account_tables(facts["account"])
     say(*lines)
-    if views and views.instruments.rows:
+    for table in tables:
         say("")
-        draw_table(views_table(views))
+        draw_table(table)
+
+
+def _show_part(facts: dict[str, Any], views: Views, part: Part, *, as_json: bool) -> None:
+    """A book, orders or balances; *facts* say where and when."""
+    if part.pair:
+        _draw_book(views, part.pair, part.depth, facts["time_ns"], as_json=as_json)
+    elif part.orders:
+        orders = order_facts(views)
+        _tell_part(facts, {"orders": orders}, order_tables(orders), as_json=as_json)
+    else:
+        rows = balance_facts(views)
+        tables = [balance_table(rows)] if rows else []
+        _tell_part(facts, {"balances": rows}, tables, as_json=as_json)
+
+
+def _tell_part(
+    facts: dict[str, Any], rows: dict[str, Any], tables: list[Table], *, as_json: bool
+) -> None:
+    if as_json:
+        say_json(facts | rows)
+        return
+    if not tables:
+        say(f"no {', '.join(rows)} are known at position {facts['position']:,}")
+    for number, table in enumerate(tables):
+        if number:
+            say("")
+        draw_table(table)
 
 
 def _draw_book(views: Views, pair: str, depth: int, time: Nanos | None, *, as_json: bool) -> None:
@@ -183,8 +249,9 @@ def _print(teller: Teller, record: Record, after: int, *, as_json: bool) -> None
 def _follow_log(path: Path, at: int | None, *, as_json: bool) -> None:
     with History(path) as history:
         after = max(0, history.log.head - TAIL) if at is None else at
-        known = history.views(min(after, history.log.head)).instruments.rows
-    teller = Teller(known)
+        views = history.views(min(after, history.log.head))
+    orders = {name: order.instrument for name, order in views.orders.ours.items()}
+    teller = Teller(Known(views.instruments.rows, orders))
     with read_log(path) as log:
         for record in log.follow(after):
             _print(teller, record, after, as_json=as_json)

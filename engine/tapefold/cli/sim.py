@@ -8,15 +8,24 @@ import trio
 from msgspec.structs import replace
 
 from tapefold.cli.failures import INTERRUPTED
-from tapefold.cli.options import examples
+from tapefold.cli.options import examples, parsed
 from tapefold.cli.terminal import complain, finish, say, say_json
 from tapefold.sim.serving import Served, open_sim
-from tapefold.sim.serving.opening import SPEED_MAX, SPEED_MIN
+from tapefold.sim.serving.opening import SPEED_MAX, SPEED_MIN, check_speed
 from tapefold.sim.story import FUNDED, Story
 from tapefold.units import fixed
 
 STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end it in order."""
+
+
+def _parse_speed(text: str) -> float:
+    """A number that can be one. Raises `ValueError`."""
+    try:
+        speed = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None
+    return check_speed(speed)
 
 
 @click.command(
@@ -52,9 +61,10 @@ STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.option(
     "--speed",
     metavar="N",
-    type=click.FloatRange(SPEED_MIN, SPEED_MAX),
-    default=1.0,
-    help="Of 2 strangers act twice as often; time goes as it always does.",
+    callback=parsed(_parse_speed),
+    default="1",
+    help=f"Of 2, strangers act twice as often; time goes as it always does. From {SPEED_MIN:g} to "
+    f"{SPEED_MAX:g}.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the addresses as one object, in a line."

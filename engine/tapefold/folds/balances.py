@@ -8,7 +8,7 @@ the exchange's `settle`, with nothing moving in between, they are right: `news` 
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ from tapefold.events import (
     FillTold,
 )
 from tapefold.folds.instruments import Instruments
-from tapefold.units import SCALED_MAX, Nanos, Side, exactly, tidy
+from tapefold.units import SCALED_MAX, Nanos, exactly, tidy
 
 TRANSFERS_MAX: Final = 4096
 """Transfers that are remembered, so that one that is told again counts once."""
@@ -40,8 +40,8 @@ class Holder(Protocol):
         ...
 
     @property
-    def side(self) -> Side | Literal[""]:
-        """A buyer pays in quote, a seller in base."""
+    def side(self) -> str:
+        """`buy` pays in quote, `sell` in base."""
         ...
 
     @property

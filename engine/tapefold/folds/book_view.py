@@ -74,7 +74,9 @@ class BookView(Depth):
         self._believed()
         row = self.instrument
         half = self._book.asks if side == "buy" else self._book.bids
-        return (_level(row, price, size) for price, size in half.sorted())
+        levels = dict(half.levels)
+        prices = sorted(levels, reverse=half.sign < 0)
+        return (_level(row, price, levels[price]) for price in prices)
 
     def _best(self, half: Half) -> Level | None:
         self._believed()

@@ -84,9 +84,10 @@ class Account:
             self._take_in = take_in
             self._core.append(time, self.rules)
             self._scheduled(time, _everybodys_fees(self._adapter))
-            for order in self._core.views.orders.live(self._exchange):  # of an earlier run
-                self.attendance.expire(order)
-                self.attendance.attend(time, order)
+            for order in [*self._core.views.orders.ours.values()]:  # of an earlier run
+                if order.exchange == self._exchange:  # ended ones, too: a fee may be owed
+                    self.attendance.expire(order)
+                    self.attendance.attend(time, order)
             self._poll(time + command.poll_silent)
 
     def listed(self, time: Nanos) -> None:
@@ -205,12 +206,12 @@ class Account:
         order = orders.by_id.get(*place) or orders.find(event.client_order_id)
         if order and order.intent:
             self.heard_of(time, order.client_order_id)
-            self.survey.saw(order.client_order_id)
 
     def listed_open(self, time: Nanos) -> None:
         """The open orders were listed: a cancel that was taken should have ended its order."""
         for order in self._core.views.orders.live(self._exchange):
             if self._alive.get(order.client_order_id) == time:
+                self.survey.saw(order.client_order_id)
                 self.attendance.found_open(time, order)
 
     def _not_found(self, time: Nanos, event: OrderNotFound) -> None:
@@ -235,6 +236,7 @@ class Account:
         self.attendance.attend(time, order)
         if order.ended:
             self._alive.pop(order.client_order_id, None)
+            self.survey.ended(time, order)
             self.trade.ended(time)
 
 

@@ -50,9 +50,9 @@ class Answers:
             return
         count = self._token(frame, wanted) or take_in(self._account.reading, frame)
         if count is not None and (count or frame.status == OK):
-            if request.purpose == "open_orders":
-                self._account.listed_open(time)
             if not self._requests.is_outdated(time, wanted):
+                if request.purpose == "open_orders":
+                    self._account.listed_open(time)
                 self._account.answered(time, wanted)
         elif frame.status == OK:  # nobody can read it
             self._requests.try_again(time, wanted)

@@ -83,7 +83,7 @@ class PrivateStream:
     def changed(self, time: Nanos, event: AccountStreamChanged) -> None:
         """The exchange says that it is heard, or is no more, or will not be."""
         self._core.append(time, event)
-        if event.state == "up" and self.state == "down":
+        if event.state == "up" and self.state == "down" and self.lane:
             self.state = "up"
             self.rose(time)
         elif event.state != "up":
@@ -92,9 +92,9 @@ class PrivateStream:
             self._hang_up(time)
 
     def refuse(self, time: Nanos) -> None:
-        """The key is refused: be quiet for good."""
+        """The key is refused: be quiet for good, also on a lane that is only just dialled."""
         self.part.wanted = False
-        self._hang_up(time)
+        self._lanes.unsubscribe(time, self.part.lane)
         self.state = "refused"
 
     def _hang_up(self, time: Nanos) -> None:

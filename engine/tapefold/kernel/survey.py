@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from tapefold.folds.orders import Order
 from tapefold.kernel.core import Core
 from tapefold.kernel.requests import Requests, Wanted
 from tapefold.units import SECOND, Nanos
@@ -82,6 +83,13 @@ class Survey:
         if not self.pending:
             self._done(time)
             self._release(time)
+
+    def ended(self, time: Nanos, order: Order) -> None:
+        """An order has ended by another message, and may be forgotten: there is nothing left to ask."""
+        self._unseen.pop(order.client_order_id, None)
+        self.answered(time, ("order", order.client_order_id))
+        if order.due != "fills":
+            self.answered(time, ("fills", order.client_order_id))
 
     def overrun(self, time: Nanos) -> None:
         """Too many frames are held."""

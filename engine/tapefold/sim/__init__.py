@@ -16,7 +16,7 @@ from tapefold.errors import SessionError
 from tapefold.sim.account import Holder
 from tapefold.sim.book import Resting
 from tapefold.sim.exchange import NO_ANSWER, Answer, Exchange, Published, Skin, load_skin
-from tapefold.sim.faults import Fault, Faults, Lagging, Refused, Unsaid, Upset
+from tapefold.sim.faults import Fault, Faults, Lagging, Refusing, Unsaid, Upset
 from tapefold.sim.market import Best, Change, Market, Taken
 from tapefold.sim.orders import (
     Balance,
@@ -83,7 +83,7 @@ __all__ = [
     "News",
     "Order",
     "Published",
-    "Refused",
+    "Refusing",
     "Resting",
     "SelfTrade",
     "Skin",

@@ -1,6 +1,6 @@
 """What goes wrong on demand. A skin asks its `Faults` at the places where something can.
 
-    exchange.faults.add(Refused("POST /api/v3/order", 503))      the next order is not taken
+    exchange.faults.add(Refusing("POST /api/v3/order", 503))      the next order is not taken
     exchange.faults.add(Unsaid("POST /api/v3/order"))            the next is, and nobody is told
     exchange.faults.add(Lagging("GET /api/v3/order", 2 * SECOND, times=9))
     exchange.faults.add(Upset("twice", times=3))                 of the next three user events
@@ -17,7 +17,7 @@ from msgspec import Struct
 from tapefold.units import Nanos
 
 
-class Refused(Struct):
+class Refusing(Struct):
     """It is not done, and the answer is this status."""
 
     of: str = ""
@@ -51,8 +51,8 @@ class Upset(Struct):
     times: int = 1
 
 
-Fault: TypeAlias = Refused | Unsaid | Lagging | Upset
-FaultT = TypeVar("FaultT", Refused, Unsaid, Lagging, Upset)
+Fault: TypeAlias = Refusing | Unsaid | Lagging | Upset
+FaultT = TypeVar("FaultT", Refusing, Unsaid, Lagging, Upset)
 
 
 class Faults:
@@ -73,9 +73,9 @@ class Faults:
         """Nothing goes wrong any more."""
         self.silent, self.ahead, self._due = False, 0, []
 
-    def refused(self, asked: str) -> Refused | None:
+    def refused(self, asked: str) -> Refusing | None:
         """Whether this is refused."""
-        return self._take(Refused, asked)
+        return self._take(Refusing, asked)
 
     def unsaid(self, asked: str) -> Unsaid | None:
         """Whether this is done and not answered."""

@@ -41,6 +41,8 @@ def plan(market: Market, wish: Wish, own: Callable[[int], bool]) -> Plan:
                 return made._replace(stopped=offer.order, short=True)
             continue
         made.offers.append(Offer(offer.price, size, offer.order))
+        if size < offer.size:
+            return made
         wanted.less(offer.price, size)
     return made._replace(short=wanted.more())
 

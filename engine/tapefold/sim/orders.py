@@ -12,8 +12,12 @@ from tapefold.events import ZERO, OrderType, TimeInForce
 from tapefold.units import Nanos, Side
 
 SelfTrade: TypeAlias = Literal["allow", "expire_maker", "expire_taker", "expire_both"]
-State: TypeAlias = Literal["open", "filled", "canceled", "expired", "prevented"]
-"""`prevented`: it, or the rest of it, expired so that its holder would not trade with himself."""
+Ended: TypeAlias = Literal["canceled", "expired", "prevented"]
+"""How an order ends of which not all was traded.
+
+`prevented`: it, or the rest of it, expired so that its holder would not trade with himself.
+"""
+State: TypeAlias = Literal["open", "filled"] | Ended
 Why: TypeAlias = Literal["", "unfilled_ioc", "unfilled_fok", "no_liquidity"]
 """Of an order that expired."""
 Denial: TypeAlias = Literal["funds", "would_match", "duplicate", "unknown"]
@@ -66,6 +70,8 @@ class Order(Struct, frozen=True, kw_only=True):
     wish: Wish
     size: int
     """As wanted; of an order by value what it comes to."""
+    short: bool = False
+    """Of an order by value: the book had less than that."""
     made: Nanos
     updated: Nanos
     state: State = "open"
@@ -85,7 +91,7 @@ class Order(Struct, frozen=True, kw_only=True):
 class Told(Struct, frozen=True, kw_only=True):
     """News of an order."""
 
-    what: Literal["new", "trade", "canceled", "expired", "prevented"]
+    what: Literal["new", "trade"] | Ended
     order: Order
     """As it is with this."""
     time: Nanos

@@ -19,6 +19,7 @@ from tapefold.sim.matching import Plan, plan
 from tapefold.sim.orders import (
     Denied,
     Deposited,
+    Ended,
     Fill,
     Moved,
     News,
@@ -80,11 +81,17 @@ class Venue:
         only to rest, `funds` where they are not there.
         """
         with exactly():
-            market, made = self.markets[wish.symbol], self._planned(holder, wish)
+            made = self._planned(holder, wish)
             self._count += 1
-            number, size = self._count, made.size if wish.size is None else wish.size
+            number, by_value = self._count, wish.size is None
             order = Order(
-                number=number, holder=holder, wish=wish, size=size, made=time, updated=time
+                number=number,
+                holder=holder,
+                wish=wish,
+                size=made.size if wish.size is None else wish.size,
+                short=by_value and made.short,
+                made=time,
+                updated=time,
             )
             self._orders[number] = Past(time, order)
             self._named[holder, wish.client_order_id] = number
@@ -92,7 +99,7 @@ class Venue:
             self._hold(order, order.size)
             change = Change(time, [], [])
             if wish.tif == "fok" and made.short:
-                self._end(replace(order, state="expired", why="unfilled_fok"), time)
+                self._end(replace(order, why="unfilled_fok"), "expired", time)
             else:
                 self._match(order, made, change)
             self._settled(wish.symbol, change)
@@ -106,7 +113,7 @@ class Venue:
         with exactly():
             change = Change(time, [], [])
             self._withdraw(past.now, change)
-            self._end(replace(past.now, state="canceled"), time, canceled_by=by)
+            self._end(past.now, "canceled", time, canceled_by=by)
             self._settled(past.now.wish.symbol, change)
             return past.now
 
@@ -166,19 +173,19 @@ class Venue:
         for offer in made.prevented:
             mine = self._orders[offer.order].now
             self._withdraw(mine, change)
-            self._end(replace(mine, state="prevented"), order.made, against=number)
+            self._end(mine, "prevented", order.made, against=number)
         market.trade(change, wish.side, made.offers, number)
         self._trades(wish.symbol, change)
         left = self._orders[number].now
         if left.state != "open":
             return
         if made.stopped:
-            self._end(replace(left, state="prevented"), order.made, against=made.stopped)
+            self._end(left, "prevented", order.made, against=made.stopped)
         elif wish.tif == "gtc" and wish.price is not None:
             change.resting.append(market.book.add(wish.side, wish.price, left.left, number))
         else:
             why: Why = "no_liquidity" if wish.price is None else "unfilled_ioc"
-            self._end(replace(left, state="expired", why=why), order.made)
+            self._end(replace(left, why=why), "expired", order.made)
 
     def _withdraw(self, order: Order, change: Change) -> None:
         book, price = self.markets[order.wish.symbol].book, order.wish.price or 0
@@ -222,7 +229,7 @@ class Venue:
             done=done,
             value=tidy(order.value + value),
             fills=(*order.fills, fill),
-            state="filled" if done == order.size else "open",
+            state="filled" if done == order.size and not order.short else "open",
         )
         self._note(order, time)
         self.news.append(Told(what="trade", order=order, time=time, fill=fill))
@@ -237,22 +244,16 @@ class Venue:
         _add(self.strangers, paid, price)
         _add(self.strangers, got, -amount)
 
-    def _end(self, ended: Order, time: Nanos, canceled_by: str = "", against: int = 0) -> None:
+    def _end(
+        self, order: Order, what: Ended, time: Nanos, *, canceled_by: str = "", against: int = 0
+    ) -> None:
         """An order ends before all of it traded; it holds nothing any more."""
-        self._hold(ended, -ended.left)
-        prevented = ended.left if ended.state == "prevented" else 0
-        order = replace(ended, updated=time, prevented=prevented)
+        self._hold(order, -order.left)
+        prevented = order.left if what == "prevented" else 0
+        order = replace(order, updated=time, state=what, prevented=prevented)
         self._note(order, time)
-        if order.state != "open" and order.state != "filled":
-            self.news.append(
-                Told(
-                    what=order.state,
-                    order=order,
-                    time=time,
-                    canceled_by=canceled_by,
-                    against=against,
-                )
-            )
+        told = Told(what=what, order=order, time=time, canceled_by=canceled_by, against=against)
+        self.news.append(told)
 
     def _hold(self, order: Order, size: int) -> None:
         """Orders that can rest hold what they would cost; a market order is over before it could."""

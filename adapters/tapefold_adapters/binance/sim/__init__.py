@@ -9,6 +9,7 @@ rules.py     filters, as listed and as kept
 params.py    parameters of a request
 failures.py  codes and messages
 door.py      weights, keys, times, signatures
+wishes.py    orders as they are sent
 desk.py      orders and accounts
 reports.py   their JSON, in answers and as user events
 pages.py     public pages
@@ -190,8 +191,8 @@ class BinanceSim:
             for each in self._took(self._listed[symbol.replace("-", "")], change):
                 self._post(time, each)
         news, self.venue.news = self.venue.news, []
-        for each in news:
-            self._tell_of(each, time)
+        for what in news:
+            self._tell_of(what, time)
 
     def _tell_of(self, news: News, time: Nanos) -> None:
         holder, event = self._event(news)

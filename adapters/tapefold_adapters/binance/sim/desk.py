@@ -1,23 +1,20 @@
 """The private side: orders and accounts, and what Binance says of them."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from tapefold import Nanos, OrderType, Side, TimeInForce, exactly
-from tapefold.sim import Denied, Order, SelfTrade, Venue, Wish
-from tapefold_adapters.binance.sim import reports, rules
+from tapefold import ZERO, Nanos
+from tapefold.sim import Denied, Order, Venue, Wish
+from tapefold_adapters.binance.sim import reports, rules, wishes
 from tapefold_adapters.binance.sim.door import ORDERS, Door
-from tapefold_adapters.binance.sim.failures import DENIED, Failed, filtered, missing, needless
+from tapefold_adapters.binance.sim.failures import DENIED, Failed, filtered
 from tapefold_adapters.binance.sim.market import Listed
+from tapefold_adapters.binance.sim.numbers import money, ms
 from tapefold_adapters.binance.sim.params import Params
-from tapefold_adapters.binance.sim.reports import FIRST_ORDER, MODES, Page
-
-TYPES: Final[dict[str, OrderType]] = {name: kind for kind, name in reports.TYPES.items()}
-SIDES: Final[dict[str, Side]] = {name: side for side, name in reports.SIDES.items()}
-TIFS: Final[dict[str, TimeInForce]] = {"GTC": "gtc", "IOC": "ioc", "FOK": "fok"}
-_MODES: Final[dict[str, SelfTrade]] = {name: mode for mode, name in MODES.items()}
-_NO_STOPS: Final = ("stopPrice", "trailingDelta", "icebergQty")
+from tapefold_adapters.binance.sim.reports import FIRST_ORDER, Page
+from tapefold_adapters.binance.sim.wishes import Answered
 
 
 class Call(NamedTuple):
@@ -95,7 +92,7 @@ class Desk:
         found = [
             order
             for order in self._orders(call, listed)
-            if order.number >= first and _within(params, reports.ms(order.made))
+            if order.number >= first and _within(params, ms(order.made))
         ]
         forward = params.has("orderId") or params.has("startTime")
         return [
@@ -114,14 +111,14 @@ class Desk:
             "takerCommission": int(taker * 10_000),
             "buyerCommission": 0,
             "sellerCommission": 0,
-            "commissionRates": _rates(reports.money(maker), reports.money(taker)),
+            "commissionRates": _rates(maker, taker),
             "canTrade": True,
             "canWithdraw": True,
             "canDeposit": True,
             "brokered": False,
             "requireSelfTradePrevention": False,
             "preventSor": False,
-            "updateTime": reports.ms(call.time),
+            "updateTime": ms(call.time),
             "accountType": "SPOT",
             "balances": reports.balances(held, zeros=call.params.get("omitZeroBalances") != "true"),
             "permissions": ["SPOT"],
@@ -131,12 +128,10 @@ class Desk:
     def commission(self, call: Call) -> Page:
         """GET account/commission."""
         holder = self._venue.accounts[call.holder].holder
-        zero = _rates(reports.money(0 * holder.maker_rate), reports.money(0 * holder.maker_rate))
+        zero = _rates(ZERO, ZERO)
         return {
             "symbol": self.listed(call.params).symbol,
-            "standardCommission": _rates(
-                reports.money(holder.maker_rate), reports.money(holder.taker_rate)
-            ),
+            "standardCommission": _rates(holder.maker_rate, holder.taker_rate),
             "specialCommission": zero,
             "taxCommission": zero,
             "discount": {
@@ -170,35 +165,11 @@ class Desk:
 
     # How
 
-    def _read(self, call: Call) -> tuple[Listed, Wish, Callable[[Order, Listed], Page]]:
+    def _read(self, call: Call) -> tuple[Listed, Wish, Answered]:
         """An order as it was sent, and how it wants to be answered."""
         params, listed = call.params, self.listed(call.params)
-        side = SIDES.get(params.text("side"))
-        if side is None:
-            raise Failed(-1117, "Invalid side.")
-        kind = TYPES.get(params.text("type"))
-        if kind is None:
-            raise Failed(-1116, "Invalid orderType.")
-        for name in _NO_STOPS:
-            if params.has(name):
-                raise needless(name)
-        mode = _MODES.get(params.get("selfTradePreventionMode") or "EXPIRE_MAKER")
-        if mode is None:
-            raise Failed(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.")
-        answers = {"ACK": reports.acknowledged, "RESULT": reports.result, "FULL": reports.full}
-        usual = "ACK" if kind == "limit_maker" else "FULL"
-        told = answers.get(params.get("newOrderRespType") or usual)
-        if told is None:
-            raise Failed(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
-        name = params.name("newClientOrderId")
-        wish = Wish(
-            symbol=listed.spec.symbol,
-            side=side,
-            order_type=kind,
-            client_order_id=name or self._name(),
-            self_trade=mode,
-            **(_market(params, listed) if kind == "market" else _limit(params, listed, kind)),
-        )
+        wish = wishes.read(params, listed, params.name("newClientOrderId") or self._name())
+        told = wishes.answered(params, wish)
         if wish.price is not None and len(self._open(call, listed)) >= rules.ORDERS_MAX:
             raise filtered("MAX_NUM_ORDERS")
         return listed, wish, told
@@ -245,44 +216,11 @@ class Desk:
         return "sim" + sha256(f"{self._seed} {self._named}".encode()).hexdigest()[:19]
 
 
-def _limit(params: Params, listed: Listed, kind: OrderType) -> dict[str, object]:
-    tif: TimeInForce | None = "gtc"
-    if kind == "limit":
-        tif = TIFS.get(params.text("timeInForce"))
-    elif params.has("timeInForce"):
-        raise needless("timeInForce")
-    if tif is None:
-        raise Failed(-1115, "Invalid timeInForce.")
-    if params.has("quoteOrderQty"):
-        raise needless("quoteOrderQty")
-    size = rules.scaled_size(listed.spec, params.number("quantity"), market=False)
-    price = rules.scaled_price(listed.spec, params.number("price"))
-    rules.worth(listed.spec.value(price, size), market=False)
-    return {"tif": tif, "size": size, "price": price}
-
-
-def _market(params: Params, listed: Listed) -> dict[str, object]:
-    for name in ("price", "timeInForce"):
-        if params.has(name):
-            raise needless(name)
-    if params.has("quantity") and params.has("quoteOrderQty"):
-        raise needless("quoteOrderQty")
-    if params.has("quoteOrderQty"):
-        quote = params.number("quoteOrderQty")
-        rules.worth(quote, market=True)
-        return {"quote": quote}
-    if not params.has("quantity"):
-        raise missing("quantity")
-    size = rules.scaled_size(listed.spec, params.number("quantity"), market=True)
-    rules.worth(listed.spec.value(listed.last, size), market=True)
-    return {"size": size}
-
-
 def _within(params: Params, time: int) -> bool:
     """Whether a moment is between those that were asked for."""
     return params.integer("startTime") <= time <= params.integer("endTime", time)
 
 
-def _rates(maker: str, taker: str) -> dict[str, str]:
-    zero = "0.00000000"
-    return {"maker": maker, "taker": taker, "buyer": zero, "seller": zero}
+def _rates(maker: Decimal, taker: Decimal) -> dict[str, str]:
+    zero = money(ZERO)
+    return {"maker": money(maker), "taker": money(taker), "buyer": zero, "seller": zero}

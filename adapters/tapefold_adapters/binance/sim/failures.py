@@ -41,10 +41,11 @@ _STATUSES: Final[dict[int, tuple[int, str]]] = {
     503: (-1008, "Server is currently overloaded with other requests. Please try again."),
 }
 """What a status says on demand; of others, `-1000`."""
-UNSAID: Final = (
+UNSAID: Final = Failed(
     -1007,
     "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
 )
+"""It may or may not have been done."""
 
 
 def refused(status: int, retry_after: int = 0) -> Failed:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -12,6 +12,7 @@ from tapefold import MINUTE, Nanos
 from tapefold.sim import Published
 from tapefold_adapters.binance.sim.failures import Failed
 from tapefold_adapters.binance.sim.market import Message
+from tapefold_adapters.binance.sim.params import Params
 from tapefold_adapters.binance.sim.reports import Page
 
 KEY_LASTS: Final = 60 * MINUTE
@@ -120,36 +121,54 @@ class Lanes:
     def heard(self, lane: Lane, text: str) -> Page:
         """SUBSCRIBE and the like, answered."""
         try:
-            asked = _decode(text.encode())
+            said = _read(text.encode())
+        except msgspec.ValidationError as error:
+            return _invalid(str(error))
         except msgspec.DecodeError:
             return {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}
-        if not isinstance(asked, dict):
-            return _invalid("expected a JSON object")
-        number = asked.get("id")
-        if "method" not in asked or not isinstance(number, int | str | None):
-            return _invalid("missing field `method`")
-        return self._done(lane, str(asked["method"]), asked.get("params")) | {"id": number}
+        return _done(lane, said) | {"id": said.id}
 
-    def _done(self, lane: Lane, method: str, params: object) -> Page:
-        if method == "LIST_SUBSCRIPTIONS":
-            return {"result": [*lane.streams]}
-        if method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
-            return _invalid(f"unknown variant `{method}`")
-        if not isinstance(params, list) or not all(isinstance(name, str) for name in params):
-            return _invalid("params must be an array of stream names")
-        for name in params:
-            if method == "SUBSCRIBE":
-                lane.streams[name] = None
-            else:
-                lane.streams.pop(name, None)
-        if len(lane.streams) > STREAMS_MAX:
-            for name in params:
-                lane.streams.pop(name, None)
+
+class _Said(Struct):
+    method: str
+    id: int | str | None = None
+    params: list[str] = []
+
+
+_read = msgspec.json.Decoder(_Said).decode
+
+
+def _done(lane: Lane, said: _Said) -> Page:
+    if said.method == "LIST_SUBSCRIPTIONS":
+        return {"result": [*lane.streams]}
+    if said.method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
+        return _invalid(f"unknown variant `{said.method}`")
+    for name in said.params:
+        if said.method == "UNSUBSCRIBE":
+            lane.streams.pop(name, None)
+        elif len(lane.streams) < STREAMS_MAX:
+            lane.streams[name] = None
+        else:
             return _invalid(f"more than {STREAMS_MAX} streams")
-        return {"result": None}
+    return {"result": None}
 
 
-_decode = msgspec.json.Decoder(Any).decode
+def subscribed(lane: Lane, holder: str) -> int:
+    """A holder's user events are heard on a lane. Raises `Failed` where they are already."""
+    if holder in lane.subscriptions.values():
+        raise Failed(-2035, "User Data Stream subscription already active.")
+    number = lane.subscribed
+    lane.subscribed += 1
+    lane.subscriptions[number] = holder
+    return number
+
+
+def unsubscribed(lane: Lane, params: Params) -> None:
+    """No longer; where none is named, none of them. Raises `Failed`."""
+    if not params.has("subscriptionId"):
+        lane.subscriptions.clear()
+    elif lane.subscriptions.pop(params.integer("subscriptionId"), None) is None:
+        raise Failed(-2036, "User Data Stream subscription is not active.")
 
 
 def _invalid(why: str) -> Page:

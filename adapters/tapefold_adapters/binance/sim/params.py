@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import unquote_plus
 
-from tapefold import exact
+from tapefold import decimals, exact
 from tapefold_adapters.binance.sim.failures import Failed, missing
 from tapefold_adapters.binance.sim.numbers import PLACES
 
@@ -98,10 +98,9 @@ class Params:
         value = self.text(name)
         if not _NUMBER.fullmatch(value):
             raise _illegal(name, _NUMBER_LEGAL)
-        number = exact(value)
-        if -int(number.as_tuple().exponent) > PLACES:
+        if decimals(value) > PLACES:
             raise Failed(-1111, f"Parameter '{name}' has too much precision.")
-        return number
+        return exact(value)
 
     def symbol(self) -> str:
         """A symbol that somebody could have."""

@@ -1,10 +1,12 @@
 """Requests over HTTP and over the WebSocket API: let in, answered, and refused."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from tapefold import Nanos, Request
 from tapefold.sim import NO_ANSWER, Answer, Faults
@@ -17,7 +19,7 @@ from tapefold_adapters.binance.sim.door import (
     socket_payload,
 )
 from tapefold_adapters.binance.sim.failures import UNSAID, Failed, refused
-from tapefold_adapters.binance.sim.lanes import Lane, Lanes
+from tapefold_adapters.binance.sim.lanes import Lane, Lanes, subscribed, unsubscribed
 from tapefold_adapters.binance.sim.params import Params
 from tapefold_adapters.binance.sim.reports import Page
 from tapefold_adapters.binance.sim.routes import Route
@@ -26,16 +28,38 @@ _KEY: Final = "x-mbx-apikey"
 _LISTEN: Final = "/api/v3/userDataStream"
 _TYPE: Final = {"Content-Type": "application/json;charset=UTF-8"}
 _encode = msgspec.json.encode
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class _Who(NamedTuple):
-    """How somebody who asks shows who he is."""
+class _Asked(NamedTuple):
+    """What is asked, and how somebody shows who he is."""
 
+    name: str
+    params: Params
     key: str
     payload: str
     """What he signed."""
-    trusted: bool
+    trusted: bool = False
+    """He is in this program, and leaves it to us to know him."""
+
+
+class _Done(Struct):
+    """What came of it."""
+
+    status: int
+    body: Any
+    holder: str = ""
+    headers: dict[str, str] = {}
+
+
+class _Said(Struct):
+    """A message of the WebSocket API."""
+
+    method: str
+    id: int | str | None = None
+    params: dict[str, str | int | float | bool] = {}
+
+
+_said = msgspec.json.Decoder(_Said).decode
 
 
 class Requests:
@@ -49,169 +73,126 @@ class Requests:
 
     def answer(self, request: Request, time: Nanos) -> Answer:
         """What is answered, and its status."""
-        url = urlsplit(request.url)
-        name = f"{request.method} {url.path}"
-        headers = {each.lower(): value for each, value in request.headers.items()}
-        holder = ""
-
-        def act() -> Any:
-            nonlocal holder
-            fault = self._faults.refused(name)
-            if fault:
-                raise refused(fault.status, fault.retry_after)
-            params = Params.of_forms(url.query, request.body)
-            payload = rest_payload(url.query, request.body)
-            who = _Who(headers.get(_KEY, ""), payload, request.signed)
-            if url.path == _LISTEN:
-                return self._listen(request.method, params, who, time)
-            route = self._routes.get(name)
-            if route is None:
-                raise Failed(-1000, "Not found.", 404)
-            holder = self._let_in(route, params, who, time)
-            at = self._as_of(name, time)
-            return route.act(Call(params, holder, time, at))
-
-        status, body, extra = _outcome(act)
-        unsaid = self._faults.unsaid(name) if status == 200 else None
-        if unsaid:
-            status, body = unsaid.status, {"code": UNSAID[0], "msg": UNSAID[1]}
-        if status == NO_ANSWER:
+        path = urlsplit(request.url).path
+        done = self._try(f"{request.method} {path}", partial(self._over_http, request, time))
+        if done.status == NO_ANSWER:
             return Answer(NO_ANSWER, b"")
-        counts = self._counts(holder, time) if "/order" in url.path else {}
-        used = {"X-MBX-USED-WEIGHT-1M": str(self._door.weight(time))}
-        return Answer(status, _encode(body), {**_TYPE, **used, **counts, **extra})
+        headers = {**_TYPE, "X-MBX-USED-WEIGHT-1M": str(self._door.weight(time)), **done.headers}
+        if "/order" in path:
+            placed = self._door.orders(done.holder, time)
+            for name, _, _ in ORDERS:
+                headers[f"X-MBX-ORDER-COUNT-{name}"] = str(placed[name])
+        return Answer(done.status, _encode(done.body), headers)
 
-    def _listen(self, method: str, params: Params, who: _Who, time: Nanos) -> Page:
+    def _over_http(self, request: Request, time: Nanos) -> _Done:
+        url = urlsplit(request.url)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = _Asked(
+            f"{request.method} {url.path}",
+            Params.of_forms(url.query, request.body),
+            headers.get(_KEY, ""),
+            rest_payload(url.query, request.body),
+            request.signed,
+        )
+        if url.path == _LISTEN:
+            return self._listen(request.method, asked, time)
+        return self._routed(self._routes.get(asked.name), asked, time)
+
+    def _listen(self, method: str, asked: _Asked, time: Nanos) -> _Done:
         """Listen keys need a key, and no signature."""
         self._door.weigh(2, time)
-        holder = self._door.keyed(who.key, trusted=True)
+        holder = self._door.keyed(asked.key, trusted=asked.trusted)
         if method == "POST":
-            return {"listenKey": self._lanes.key(holder, time)}
+            return _Done(200, {"listenKey": self._lanes.key(holder, time)})
         if method not in ("PUT", "DELETE"):
             raise Failed(-1000, "Not found.", 404)
         act = self._lanes.renew if method == "PUT" else self._lanes.drop
-        act(holder, params.text("listenKey"), time)
-        return {}
-
-    def _let_in(self, route: Route, params: Params, who: _Who, time: Nanos) -> str:
-        """Weighed, known and well-formed: the holder, who is nobody where nobody need be known."""
-        self._door.weigh(route.weight(params), time)
-        holder = ""
-        if route.security == "signed":
-            holder = self._door.keyed(who.key, trusted=who.trusted)
-            if holder and not (who.trusted and not who.key):
-                self._door.signed(holder, params, who.payload, time)
-        params.only(route.names)
-        return holder
-
-    def _as_of(self, name: str, time: Nanos) -> Nanos | None:
-        lag = self._faults.lag(name)
-        return time - lag if lag else None
-
-    def _counts(self, holder: str, time: Nanos) -> dict[str, str]:
-        placed = self._door.orders(holder, time)
-        return {f"X-MBX-ORDER-COUNT-{name}": str(placed[name]) for name, _, _ in ORDERS}
+        act(holder, asked.params.text("listenKey"), time)
+        return _Done(200, {})
 
     # Over the WebSocket API
 
     def heard(self, lane: Lane, text: str, time: Nanos) -> bytes | None:
         """A message of the WebSocket API, answered; None where nothing is."""
-        number: Any = None
-        method, params = "", Params({})
-
-        def act() -> Any:
-            nonlocal number, method, params
-            number, method, params = _read(text)
-            fault = self._faults.refused(method)
-            if fault:
-                raise refused(fault.status, fault.retry_after)
-            payload = socket_payload(dict(params.items()))
-            who = _Who(params.get("apiKey"), payload, trusted=False)
-            if method.startswith(("userDataStream.", "session.")):
-                return self._session(lane, method, params, who, time)
-            route = self._methods.get(method)
-            if route is None:
-                raise Failed(-1100, f"Unknown method '{method}'.")
-            holder = self._let_in(route, params, who, time)
-            return route.act(Call(params, holder, time, self._as_of(method, time)))
-
-        status, body, _ = _outcome(act)
-        unsaid = self._faults.unsaid(method) if status == 200 else None
-        if unsaid:
-            status, body = unsaid.status, {"code": UNSAID[0], "msg": UNSAID[1]}
-        if status == NO_ANSWER:
+        try:
+            said = _said(text.encode())
+        except msgspec.MsgspecError:
+            said, done = _Said(""), _Done(400, Failed(-1000, "Invalid request.").body)
+        else:
+            done = self._try(said.method, partial(self._over_socket, lane, said, time))
+        if done.status == NO_ANSWER:
             return None
         weight = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1}
         limits = [{**weight, "limit": WEIGHT_MAX, "count": self._door.weight(time)}]
-        what = "result" if status == 200 else "error"
-        return _encode({"id": number, "status": status, what: body, "rateLimits": limits})
+        what = "result" if done.status == 200 else "error"
+        page = {"id": said.id, "status": done.status, what: done.body, "rateLimits": limits}
+        return _encode(page)
 
-    def _session(
-        self, lane: Lane, method: str, params: Params, who: _Who, time: Nanos
-    ) -> Page | list[Page]:
+    def _over_socket(self, lane: Lane, said: _Said, time: Nanos) -> _Done:
+        values = {name: _plain(value) for name, value in said.params.items()}
+        params = Params(values)
+        asked = _Asked(said.method, params, params.get("apiKey"), socket_payload(values))
+        if said.method.startswith(("userDataStream.", "session.")):
+            return _Done(200, self._session(lane, asked, time))
+        return self._routed(self._methods.get(said.method), asked, time)
+
+    def _session(self, lane: Lane, asked: _Asked, time: Nanos) -> Page | list[Page]:
         self._door.weigh(2, time)
-        match method:
+        match asked.name:
             case "userDataStream.subscribe.signature":
-                holder = self._door.keyed(who.key)
-                if holder:
-                    self._door.signed(holder, params, who.payload, time)
-                return {"subscriptionId": _subscribed(lane, holder)}
+                return {"subscriptionId": subscribed(lane, self._known(asked, time))}
             case "userDataStream.unsubscribe":
-                _unsubscribed(lane, params)
+                unsubscribed(lane, asked.params)
                 return {}
             case "session.subscriptions":
                 return [{"subscriptionId": number} for number in lane.subscriptions]
-            case "session.status":
-                told = {"apiKey": None, "authorizedSince": None, "connectedSince": None}
-                return {**told, "returnRateLimits": True, "userDataStream": False}
-            case "session.logon":
+            case "session.logon":  # unverified: what it says to a key of this kind
                 raise Failed(-4056, "HMAC_SHA256 API key is not supported.")
+            case "session.status":
+                return {"apiKey": None, "authorizedSince": None, "userDataStream": False}
             case "userDataStream.subscribe":
                 raise Failed(-2015, "Invalid API-key, IP, or permissions for action.", 401)
             case _:
-                raise Failed(-1100, f"Unknown method '{method}'.")
+                raise _unknown(asked.name)
+
+    # Both
+
+    def _try(self, name: str, act: Callable[[], _Done]) -> _Done:
+        """Do it, unless it is to be refused; say what came of it, unless that is not to be said."""
+        fault = self._faults.refused(name)
+        try:
+            if fault:
+                raise refused(fault.status, fault.retry_after)
+            done = act()
+        except Failed as failed:
+            return _Done(failed.status, failed.body, "", dict(failed.headers))
+        unsaid = self._faults.unsaid(name)
+        return _Done(unsaid.status, UNSAID.body, done.holder) if unsaid else done
+
+    def _routed(self, route: Route | None, asked: _Asked, time: Nanos) -> _Done:
+        if route is None:
+            raise _unknown(asked.name)
+        self._door.weigh(route.weight(asked.params), time)
+        holder = self._known(asked, time) if route.signed else ""
+        asked.params.only(route.names)
+        lag = self._faults.lag(asked.name)
+        call = Call(asked.params, holder, time, time - lag if lag else None)
+        return _Done(200, route.act(call), holder)
+
+    def _known(self, asked: _Asked, time: Nanos) -> str:
+        """Whose key it is; it is signed with his secret, unless that need not be."""
+        holder = self._door.keyed(asked.key, trusted=asked.trusted)
+        if holder and (asked.key or not asked.trusted):
+            self._door.signed(holder, asked.params, asked.payload, time)
+        return holder
 
 
-def _subscribed(lane: Lane, holder: str) -> int:
-    if holder in lane.subscriptions.values():
-        raise Failed(-2035, "User Data Stream subscription already active.")
-    number = lane.subscribed
-    lane.subscribed += 1
-    lane.subscriptions[number] = holder
-    return number
+def _unknown(name: str) -> Failed:
+    return Failed(-1000, f"There is no {name}.", 404)
 
 
-def _unsubscribed(lane: Lane, params: Params) -> None:
-    """One, or all where none is named."""
-    if not params.has("subscriptionId"):
-        lane.subscriptions.clear()
-    elif lane.subscriptions.pop(params.integer("subscriptionId"), None) is None:
-        raise Failed(-2036, "User Data Stream subscription is not active.")
-
-
-def _read(text: str) -> tuple[Any, str, Params]:
-    """The number, method and parameters of a message."""
-    try:
-        asked = _decode(text.encode())
-    except msgspec.MsgspecError:
-        raise Failed(-1000, "Invalid JSON.") from None
-    sent: Any = asked.get("params") or {}
-    if not isinstance(asked.get("method"), str) or not isinstance(sent, dict):
-        raise Failed(-1000, "Invalid request.")
-    values = {str(name): _plain(value) for name, value in sent.items()}
-    return asked.get("id"), asked["method"], Params(values)
-
-
-def _plain(value: Any) -> str:
+def _plain(value: str | float) -> str:
     """A parameter as it is signed."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else str(value)
-
-
-def _outcome(act: Callable[[], Any]) -> tuple[int, Any, dict[str, str]]:
-    """The status, the body and the headers that a failure adds."""
-    try:
-        return 200, act(), {}
-    except Failed as failed:
-        return failed.status, failed.body, dict(failed.headers)
+    return str(value)

@@ -1,13 +1,13 @@
 """Which request is answered by what: its weight, what it may say, and who may make it."""
 
 from collections.abc import Callable
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from tapefold_adapters.binance.sim.desk import Call, Desk
 from tapefold_adapters.binance.sim.pages import DEPTH, DEPTH_MAX, Pages
 from tapefold_adapters.binance.sim.params import Params
 
-Security: TypeAlias = Literal["none", "signed"]
+Weight: TypeAlias = int | Callable[[Params], int]
 _ORDER: Final = (
     "symbol side type timeInForce quantity quoteOrderQty price newClientOrderId strategyId "
     "strategyType stopPrice trailingDelta icebergQty newOrderRespType selfTradePreventionMode"
@@ -23,7 +23,7 @@ class Route(NamedTuple):
     names: frozenset[str]
     """Of the parameters that it may have."""
     weight: Callable[[Params], int]
-    security: Security
+    signed: bool
     socket: str
     """Its method in the WebSocket API; empty for none."""
 
@@ -59,15 +59,12 @@ def routes(pages: Pages, desk: Desk) -> dict[str, Route]:
     return {name.replace(" ", " /api/v3/"): route for name, route in found.items()}
 
 
-def _open(act: Callable[[Call], Any], names: str, weight: "Weight", socket: str) -> Route:
-    return Route(act, frozenset(names.split()), _weight(weight), "none", socket)
+def _open(act: Callable[[Call], Any], names: str, weight: Weight, socket: str) -> Route:
+    return Route(act, frozenset(names.split()), _weight(weight), False, socket)
 
 
-def _signed(act: Callable[[Call], Any], names: str, weight: "Weight", socket: str) -> Route:
-    return Route(act, frozenset(names.split()), _weight(weight), "signed", socket)
-
-
-Weight: TypeAlias = int | Callable[[Params], int]
+def _signed(act: Callable[[Call], Any], names: str, weight: Weight, socket: str) -> Route:
+    return Route(act, frozenset(names.split()), _weight(weight), True, socket)
 
 
 def _weight(weight: Weight) -> Callable[[Params], int]:

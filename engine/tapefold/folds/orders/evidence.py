@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct, field
@@ -84,7 +85,7 @@ NONE: Final = Sum()
 """Nothing executed."""
 
 
-class Fill(Struct, frozen=True, array_like=True):
+class Fill(Struct, frozen=True, dict=True, array_like=True):
     """One execution, as well as it is known; value and fees are None while nobody has said them."""
 
     amount: Decimal
@@ -107,11 +108,12 @@ class Fill(Struct, frozen=True, array_like=True):
             max(self.time_exchange, other.time_exchange),
         )
 
-    @property
+    @cached_property
     def money(self) -> Sum:
         """What it moved. The exchange's own value wins over price times amount: some round it."""
         value = tidy(self.price * self.amount) if self.value is None else self.value
-        return Sum.of((Sum(self.amount, value, self.fees or ()),))
+        money = Sum(self.amount, value, self.fees or ())
+        return Sum.of((money,)) if money.fees else money
 
 
 class Evidence(Struct, array_like=True):

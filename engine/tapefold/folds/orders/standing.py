@@ -60,10 +60,11 @@ def counted(order: Life) -> dict[str, Sum]:
     if known.valued is None:
         return fills
     executed, value = known.valued
-    waited = order.rules.cumulative or known.settled >= executed
+    if not order.rules.cumulative and known.settled < executed:
+        return fills  # the trades are on their way
     heard = Sum.of(every.values())
     # A cumulative amount without its money is no fill: nothing is ever filled at price 0.
-    if waited and executed > heard.amount and value > heard.value:
+    if executed > heard.amount and value > heard.value:
         fees = heard.fees
         if known.charged is not None and known.charged[0] == executed:
             fees = known.charged[1]

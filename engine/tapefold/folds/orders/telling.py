@@ -147,14 +147,15 @@ def _fills(order: Order) -> Iterator[AnyEvent]:
     told, counted, fills = order.told, order.standing.fills, order.evidence.fills
     executed = Sum.of(told.fills.values()).amount
     new: list[tuple[int, int, str, Sum]] = []
-    for key in sorted({**told.fills, **counted}):
+    every = {**told.fills, **counted}
+    for key in sorted(key for key in every if told.fills.get(key) != counted.get(key)):
         more = counted.get(key, NONE).minus(told.fills.get(key, NONE))
         grown = key == INFERRED and more.amount > 0 and more.value > 0
         if grown or key not in told.fills:
             time = fills[key].time_exchange if key in fills else order.evidence.latest
             # In the exchange's order, and so that 9 is before 10.
             new.append((time, len(key), key, more))
-        elif more != NONE:
+        else:
             executed += more.amount
             yield _corrected(order, key, more, _why(order, key, more), name=_name(order))
     for time, _, key, more in sorted(new):

@@ -14,8 +14,8 @@ from tapefold.stub.http import Answer
 from tapefold.stub.journal import Asked
 from tapefold.stub.server import Hosted, Tap, serve
 
-CLIENTS_MAX: Final = 1024
-"""Connections at once, of all kinds; one more is hung up on."""
+CLIENTS_MAX: Final = 512
+"""Connections at once, of all kinds; one more is hung up on. Processes may often open 1024 files."""
 _JSON: Final = ("content-type", "application/json;charset=UTF-8")
 
 

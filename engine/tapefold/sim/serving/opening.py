@@ -24,6 +24,7 @@ BACKLOG: Final = 128
 SPEED_MAX: Final = 20.0
 """Times that strangers may act as often as their story says; more would be a machine's whole work."""
 SPEED_MIN: Final = 1e-6
+"""Slower than that, nobody would see the difference: they act every few hours."""
 
 
 class Served:
@@ -76,15 +77,13 @@ async def open_sim(
     Raises `AdapterError` where there is no such exchange, `Refused` where it cannot listen, `ValueError`
     for a speed or port that is none, and on leaving the first fault of its own that a client met.
     """
-    if not SPEED_MIN <= speed <= SPEED_MAX:
-        raise ValueError(f"speed {speed:g} is not between {SPEED_MIN:g} and {SPEED_MAX:g}")
     clock = clock or Present()
     skin = load_skin(exchange) if isinstance(exchange, str) else exchange
-    playing = _from_now(story, clock.now(), speed)
+    playing = _from_now(story, clock.now(), check_speed(speed))
     if isinstance(exchange, str):
         playing = replace(playing, exchange=exchange)
-    listener = _listen(port)
     running = Running(playing.exchange, skin(playing, seed), clock)
+    listener = _listen(port)
     doors = DOORS.get(playing.exchange, Doors())
     served = Served(playing, running, doors, listener.socket.getsockname()[1])
     error: BaseException | None = None
@@ -98,8 +97,17 @@ async def open_sim(
                 raise
             error = raised
         nursery.cancel_scope.cancel()
+    if error and running.faults:
+        error.add_note(f"and a fault of the simulator's own: {running.faults[0]!r}")
     if error or running.faults:
         raise error or running.faults[0]
+
+
+def check_speed(speed: float) -> float:
+    """Itself. Raises `ValueError` for what is none."""
+    if not SPEED_MIN <= speed <= SPEED_MAX:
+        raise ValueError(f"{speed:g} is no speed between {SPEED_MIN:g} and {SPEED_MAX:g}")
+    return speed
 
 
 def _from_now(story: Story, now: Nanos, speed: float) -> Story:

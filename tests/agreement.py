@@ -1,0 +1,146 @@
+"""Whether a kernel and the tiny exchange agree, when all has come to rest: to the last digit."""
+
+import re
+from decimal import Decimal
+from typing import Final
+
+from flavours import NATIVES, TINY, Placed
+from rough_wire import RoughWire
+
+from tapefold.events import (
+    ZERO,
+    AnyEvent,
+    Conclusion,
+    Fees,
+    FillCorrected,
+    FillTold,
+    ForeignOrderSeen,
+    FrameRejected,
+    OrderAccepted,
+    OrderCanceled,
+    OrderCompleted,
+    OrderCorrected,
+    OrderEnded,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderSubmitted,
+)
+from tapefold.folds.orders import Sum
+from tapefold.units import exactly, tidy
+
+LETTERS: Final[dict[type, str]] = {
+    OrderAccepted: "A",
+    OrderFilled: "F",
+    FillCorrected: "w",
+    OrderCompleted: "E",
+    OrderCanceled: "E",
+    OrderExpired: "E",
+    OrderRejected: "E",
+    OrderCorrected: "C",
+}
+LIFE: Final = re.compile(r"A?[Fw]*(E([Fw]*C)*)?")
+ENDED: Final[dict[type, str]] = {
+    OrderCompleted: "filled",
+    OrderCanceled: "canceled",
+    OrderExpired: "expired",
+    OrderRejected: "rejected",
+}
+
+
+def lives(events: list[AnyEvent]) -> dict[str, str]:
+    """By client order id, what was told of it, as letters."""
+    found: dict[str, str] = {}
+    for event in events:
+        if isinstance(event, Conclusion) and event.client_order_id:
+            letter = LETTERS.get(type(event), "")
+            found[event.client_order_id] = found.get(event.client_order_id, "") + letter
+    return found
+
+
+def told(events: list[AnyEvent]) -> dict[str, tuple[str, Sum]]:
+    """By client order id, what the conclusions say that it is, and what its fills add up to."""
+    status: dict[str, str] = {}
+    sums: dict[str, Sum] = {}
+    with exactly():
+        for event in events:
+            if isinstance(event, FillTold):
+                more = Sum(event.amount, event.value, event.fees)
+                sums[event.client_order_id] = sums.get(event.client_order_id, Sum()).plus(more)
+            elif isinstance(event, OrderCorrected):
+                status[event.client_order_id] = event.status
+            elif isinstance(event, OrderEnded):
+                status[event.client_order_id] = ENDED[type(event)]
+    names = [e.client_order_id for e in events if isinstance(e, OrderSubmitted)]
+    return {name: (status.get(name, "open"), sums.get(name, Sum())) for name in names}
+
+
+def there(order: Placed) -> tuple[str, Sum]:
+    """The same of an order by the exchange."""
+    fees: Fees = tuple((asset, fee) for asset, fee in order.fees.items() if fee)
+    return order.status, Sum(tidy(order.executed), tidy(order.value), fees)
+
+
+def check(wire: RoughWire) -> None:
+    """All that must hold at rest."""
+    events, views = wire.tape.events, wire.kernel.views
+    assert not wire.exchange.twice
+    assert not [event for event in events if isinstance(event, FrameRejected)]
+    for name, life in lives(events).items():
+        assert LIFE.fullmatch(life), (name, life)
+    _orders_agree(wire)
+    _money_agrees(wire)
+    _foreign_are_told(wire)
+    for order in views.orders.ours.values():
+        assert order.told.fills == order.standing.fills, order
+        assert (order.doubt, order.told.doubt) == ("", ""), order
+    assert not views.orders.news(everything=True)
+    assert not views.orders.anomalies.count, views.orders.anomalies.latest
+    assert wire.folded(events).freeze() == views.freeze()
+
+
+def _orders_agree(wire: RoughWire) -> None:
+    for name, ours in told(wire.tape.events).items():
+        order = wire.exchange.names.get(name)
+        if order is None:
+            assert ours == ("rejected", Sum()), (name, ours)
+            continue
+        theirs = there(order)
+        # Of what it purges no trace is left: it may have been refused, or canceled, for all one can see.
+        unseen = wire.exchange.flavour.rules.purges and not order.fills
+        if unseen and order.status in ("canceled", "expired"):
+            assert ours[0] in ("canceled", "expired", "rejected"), (name, ours)
+            assert ours[1] == Sum()
+            continue
+        assert ours == theirs, (name, ours, theirs)
+        known = wire.kernel.views.orders.find(name)
+        assert known is None or known.status == order.status, known
+    assert {*wire.exchange.names} <= {*told(wire.tape.events)}
+
+
+def _money_agrees(wire: RoughWire) -> None:
+    balances, held = wire.kernel.views.balances, wire.exchange.held("engine")
+    everybodys = wire.exchange.held("engine", "hand")
+    for asset, total in wire.exchange.totals.items():
+        assert balances.total(TINY, asset) == total, asset
+        assert balances.reserved(TINY, asset) == held[asset], asset
+        with exactly():
+            assert balances.available(TINY, asset) == total - everybodys[asset], asset
+    amounts = dict.fromkeys(NATIVES, ZERO)
+    with exactly():
+        for order in wire.exchange.names.values():
+            sign, base = 1 if order.side == "buy" else -1, NATIVES[order.native][0]
+            fee = order.fees.get(base, Decimal(0))
+            amounts[order.native] += sign * order.executed - fee
+        for (_, number), position in wire.kernel.views.positions.rows.items():
+            native = wire.kernel.views.instruments.rows[number].native_symbol
+            assert position.amount == amounts[native], native
+            assert position.realised - position.cost == position.cash
+
+
+def _foreign_are_told(wire: RoughWire) -> None:
+    seen = [e.exchange_order_id for e in wire.tape.events if isinstance(e, ForeignOrderSeen)]
+    hands = {o.id for o in wire.exchange.orders.values() if o.owner == "hand"}
+    assert {*seen} <= hands
+    assert wire.keep_max < 100 or {o.id for o in wire.exchange.live("hand")} <= {*seen}
+    assert wire.keep_max < 100 or len(seen) == len({*seen})
