@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tapefold.adapter import (
     AccountRules,
@@ -23,6 +24,7 @@ from tapefold.adapter import (
     Known,
     Limits,
     OrderRef,
+    Purpose,
     Rate,
     Request,
     Stream,
@@ -262,9 +264,14 @@ class TinyExchange:
         self.tokens += 1
         return 200, _json(f"T{self.tokens}")
 
+    def _named(self, url: str) -> Placed | None:
+        """The order of a client order id, or of its own."""
+        name, _, number = url.partition("=")[2].partition("&id=")
+        return self.names.get(name) or self.orders.get(number)
+
     def _asked_about(self, request: Request) -> Answer:
-        order = self.names.get(request.url.partition("=")[2])
-        if order is None or self._is_purged(order):
+        order = self._named(request.url)
+        if order is None or self.is_purged(order):
             return _no("unknown_order", 404)
         if request.purpose == "order" or self.flavour.rules.cumulative:
             return 200, _json([self._row(order, named=True, knows=True)])
@@ -291,7 +298,7 @@ class TinyExchange:
         return 200, _json([row])
 
     def _asked_to_cancel(self, request: Request) -> Answer:
-        order = self.names.get(request.url.partition("=")[2])
+        order = self._named(request.url)
         if order is None or order.status != "open":
             return _no("unknown_order", 404)
         self._end(order, "canceled")
@@ -363,7 +370,8 @@ class TinyExchange:
             cost = amount * (price if side == "buy" else 1)
             return cost <= self.totals[asset] - self.held("engine", "hand")[asset]
 
-    def _is_purged(self, order: Placed) -> bool:
+    def is_purged(self, order: Placed) -> bool:
+        """Whether it is not found any more."""
         gone = order.status not in ("open", "filled") and not order.fills
         return self.flavour.rules.purges and gone
 
@@ -508,17 +516,13 @@ class TinyAdapter:
         )
 
     def cancel(self, order: OrderRef, attempt: int) -> Request:
-        name = order.client_order_id
-        url = f"{REST}/order?name={name}"
-        return Request(
-            "DELETE", url, "cancel", name, signed=True, attempt=attempt, costs={"weight": 1}
-        )
+        return replace(_asking("DELETE", "cancel", order), attempt=attempt)
 
     def query(self, order: OrderRef) -> Request:
-        return _asking("GET", "order", order.client_order_id)
+        return _asking("GET", "order", order)
 
     def fills(self, order: OrderRef) -> Request:
-        return _asking("GET", "fills", order.client_order_id)
+        return _asking("GET", "fills", order)
 
     def refusal(self, frame: Frame) -> Refusal:
         word: Refusal = {429: "rate", 418: "rate", 401: "key", 503: "busy"}.get(
@@ -549,9 +553,11 @@ def _page(frame: Frame, request: Request, known: Known) -> Sequence[AnyEvent]:
     return [_event(row, known) for row in rows]
 
 
-def _asking(method: str, purpose: Any, name: str = "") -> Request:
-    query = f"?name={name}" if name else ""
-    url = f"{REST}/{purpose}{query}"
+def _asking(method: str, purpose: Purpose, order: OrderRef | None = None) -> Request:
+    url, name = f"{REST}/{purpose}", ""
+    if order:
+        name = order.client_order_id
+        url = f"{url}?name={name}&id={order.exchange_order_id}"
     return Request(method, url, purpose, name, signed=True, costs={"weight": 1})
 
 

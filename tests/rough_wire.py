@@ -12,7 +12,17 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from builders import MILLISECOND, START, digest_of
 from flavours import TINY, Answer, Flavour, TinyAdapter, TinyExchange
 
-from tapefold.adapter import Close, Command, Frame, Open, Outgoing, Request, Send, WatchAccount
+from tapefold.adapter import (
+    CancelAll,
+    Close,
+    Command,
+    Frame,
+    Open,
+    Outgoing,
+    Request,
+    Send,
+    WatchAccount,
+)
 from tapefold.events import AnyEvent, OrderCancelRequested, OrderSubmitted
 from tapefold.kernel import Kernel, Run
 from tapefold.units import SECOND, Nanos
@@ -85,6 +95,8 @@ class RoughWire:
         self.back: list[Reply] = []
         self.placed: dict[str, None] = {}
         """Client order ids of orders that ever left."""
+        self.alls = 0
+        """Cancel-alls of this run."""
         self._pages: dict[str, list[tuple[Nanos, Answer]]] = {}
         self._durable = 0
         self.begin(Tape())
@@ -100,6 +112,7 @@ class RoughWire:
             views.orders.keep_max = self.keep_max
         self.kernel = Kernel({TINY: self.adapter}, tape, views)
         self.kernel.start(self.now, Run(run_id=f"r{self.runs}", seed=self.runs))
+        self.alls = 0
         self.tell(WATCH)
 
     def folded(self, events: Sequence[AnyEvent]) -> Views:
@@ -118,9 +131,10 @@ class RoughWire:
         self.begin(Tape(self.tape.events[:kept]), thawed=thawed)
 
     def tell(self, command: Command) -> None:
-        """The caller says something."""
+        """The caller says something. Raises as the kernel does."""
         self._moves()
         self._carry(self.kernel.command(self.now, command))
+        self.alls += isinstance(command, CancelAll)
 
     def _step(self, lane: str, kind: Literal["opened", "recv", "close"], data: bytes = b"") -> None:
         self._carry(self.kernel.step(Frame(self.now, lane, kind, data)))
@@ -247,7 +261,7 @@ class RoughWire:
         self.out = [sent for sent in self.out if sent.at + VALID > self.now]
         late = [reply for reply in self.back if reply.at + VALID <= self.now]
         self.back = [reply for reply in self.back if reply.at + VALID > self.now]
-        for request, at, *_ in [*old, *late]:
+        for request, at in [*old, *((reply.request, reply.at) for reply in late)]:
             self._answered(Reply(request, at, (0, b"")))
 
     def _answered(self, reply: Reply) -> None:

@@ -1,6 +1,7 @@
 """Binance's skin of the simulated exchange: its paths, codes, signatures and streams.
 
-No door: it is asked in memory, at times that the test says. Signatures are made here by the recipe of
+No door: it is asked in memory, at times that the test says. Only sessions that are recorded of it go
+through the replay door, since they are data by then. Signatures are made here by the recipe of
 Binance's documents, and its own published examples are tried as well.
 """
 
@@ -9,24 +10,41 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tapefold import (
     MINUTE,
     SECOND,
     AdapterError,
+    AnyEvent,
     BalanceSnapshot,
+    CancelAll,
+    Command,
     FillReported,
     Frame,
     InstrumentListed,
+    OrderCanceled,
+    OrderCompleted,
+    OrderEnded,
+    OrderFilled,
     OrderReported,
     Request,
+    RequestAnswered,
+    Submit,
+    Unsubscribe,
     load_adapter,
+    open_log,
     trader,
 )
+from tapefold.replay import Replay
+from tapefold.session import Session
 from tapefold.sim import (
     FUNDED,
     HOLDER,
@@ -36,8 +54,11 @@ from tapefold.sim import (
     Holder,
     Lagging,
     Refusing,
+    Skin,
+    Story,
     Unsaid,
     Upset,
+    record,
 )
 from tapefold_adapters.binance.sim import BinanceSim
 
@@ -223,7 +244,7 @@ def test_who_is_in_this_program_need_not_sign(sim: BinanceSim) -> None:
     keyless = BinanceSim(replace(FUNDED, accounts=(replace(HOLDER, key=""),)), 1)
     assert keyless.answer(replace(request, signed=False), NOW).status == 200
     keyless.connect("a", "wss://ws-api.binance.com/ws-api/v3")
-    asked = {"id": 1, "method": "userDataStream.subscribe.signature", "params": {}}
+    asked = '{"id":1,"method":"userDataStream.subscribe.signature","params":{}}'
     assert said(keyless, "a", asked)["status"] == 200
 
 
@@ -400,6 +421,60 @@ def test_what_is_not_there_is_not_found(client: Client) -> None:
     assert client.raw("PATCH", "order").status == 404
 
 
+VALUES = st.one_of(
+    st.sampled_from(
+        ["", "0", "1", "3000", "ETHUSDT", "BUY", "SELL", "LIMIT", "MARKET", "GTC", "FOK"]
+    ),
+    st.integers(-1, 10**30).map(str),
+    st.decimals(allow_nan=False).map(str),
+    st.text(max_size=8),
+)
+PARAMS = st.dictionaries(
+    st.sampled_from(sorted({*LOW, "limit", "orderId", "startTime", "symbols", "quoteOrderQty"})),
+    VALUES,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), params=PARAMS)
+def test_no_parameters_make_it_fail(data: st.DataObject, params: dict[str, str]) -> None:
+    """Well signed they are; if something is wrong, a code says what."""
+    client = Client(BinanceSim(SLOW, 7))
+    asked = data.draw(st.sampled_from(sorted(client.sim.paths)))
+    params = data.draw(st.sampled_from([params, LOW | params, MARKET | params]))
+    values = {name: quote(value) for name, value in params.items()}
+    method, _, path = asked.partition(" /api/v3/")
+    answer = client.ask(method, path, values)
+    assert answer.status == 200 or failure(answer)[1] < 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    texts=st.lists(
+        st.one_of(
+            st.text(),
+            st.recursive(
+                st.none() | st.integers() | st.text(),
+                lambda inner: (
+                    st.lists(inner)
+                    | st.dictionaries(st.sampled_from(["id", "method", "params"]), inner)
+                ),
+            ).map(json.dumps),
+        ),
+        max_size=5,
+    ),
+    query=st.text(),
+)
+def test_no_message_makes_it_fail(texts: list[str], query: str) -> None:
+    client = Client(BinanceSim(SLOW, 7))
+    client.sim.connect("m", "wss://stream.binance.com:9443/ws")
+    client.sim.connect("u", "wss://ws-api.binance.com/ws-api/v3")
+    for text in texts:
+        assert "code" in said(client.sim, "m", text)
+        assert said(client.sim, "u", text)["status"] in (400, 404)
+    assert client.raw("GET", "depth", quote(query, safe="&=%")).status == 400
+
+
 # Limits
 
 
@@ -422,11 +497,11 @@ def test_orders_that_succeed_weigh_nothing_and_are_counted(client: Client) -> No
     placed = client.ask("POST", "order", LOW)
     assert placed.headers["X-MBX-USED-WEIGHT-1M"] == "0"
     assert client.ask("POST", "order", LOW | {"side": "X"}).headers["X-MBX-USED-WEIGHT-1M"] == "1"
-    for n in range(49):
-        answer = client.ask(
-            "POST", "order", LOW | {"newClientOrderId": f"n{n}", "quantity": "0.01"}
-        )
-    assert answer.headers["X-MBX-ORDER-COUNT-10S"] == "50"
+    answers = [
+        client.ask("POST", "order", LOW | {"newClientOrderId": f"n{n}", "quantity": "0.01"})
+        for n in range(49)
+    ]
+    assert answers[-1].headers["X-MBX-ORDER-COUNT-10S"] == "50"
     refused = client.ask("POST", "order", LOW)
     assert failure(refused) == (
         429,
@@ -946,6 +1021,81 @@ def test_the_exchanges_clock_may_be_off(client: Client) -> None:
     assert failure(client.ask("GET", "account"))[1] == -1021
     client.sim.faults.ahead = -2 * SECOND
     assert failure(client.ask("GET", "account"))[1] == -1021
+
+
+# Sessions of it
+
+BOUGHT = Submit("binance", "ETH-USDT", "buy", Decimal(9), Decimal(3190))
+RESTS = Submit("binance", "ETH-USDT", "buy", Decimal(1), Decimal(3000))
+
+
+def recorded(folder: Path, skin: Skin, *commands: Command) -> list[AnyEvent]:
+    """A session of nine seconds, in which a command is given each second from the second on."""
+    story = replace(FUNDED, specs=FUNDED.specs[1:2], lasts=9 * SECOND)
+    timed = [((n + 2) * SECOND, command) for n, command in enumerate(commands)]
+    session = record(folder / "one", story, 3, versions={}, skin=skin, commands=timed)
+    with open_log() as log:
+        replay = Replay(session, log)
+        while replay.play(4096):
+            pass
+        assert log.digest() == session.meta.digests.log
+        return [each.event for each in log.read()]
+
+
+def test_orders_are_in_a_recorded_session(tmp_path: Path) -> None:
+    events = recorded(tmp_path, BinanceSim, BOUGHT, RESTS, CancelAll("binance"))
+    ended = [event for event in events if isinstance(event, OrderEnded)]
+    assert [(type(event), event.executed) for event in ended] == [
+        (OrderCompleted, Decimal(9)),
+        (OrderCanceled, Decimal(0)),
+    ]
+    fills = [event for event in events if isinstance(event, OrderFilled)]
+    assert sum(fill.amount for fill in fills) == 9
+    assert not any(fill.inferred for fill in fills)
+
+
+def test_user_events_are_on_their_way_when_they_happen(tmp_path: Path) -> None:
+    """And not when a market is next due: a market of which little is heard shows it."""
+    recorded(tmp_path, lambda _, seed: BinanceSim(SLOW, seed), RESTS, CancelAll("binance"))
+    lines = [each for each in Session(tmp_path / "one").lines() if each.kind == "recv"]
+    ways = [
+        START + line.at - json.loads(bytes(line.data))["event"]["E"] * 1_000_000
+        for line in lines
+        if b"executionReport" in bytes(line.data)
+    ]
+    assert len(ways) == 2
+    assert all(way < 9_000_000 for way in ways)
+
+
+def test_an_answer_that_never_comes_is_in_a_recorded_session_as_that(tmp_path: Path) -> None:
+    def skin(story: Story, seed: int) -> BinanceSim:
+        sim = BinanceSim(story, seed)
+        sim.faults.add(Unsaid("POST /api/v3/order", NO_ANSWER))
+        return sim
+
+    events = recorded(tmp_path, skin, RESTS, CancelAll("binance"))
+    outcomes = [event.outcome for event in events if isinstance(event, RequestAnswered)]
+    assert outcomes[0] == "unanswered"
+    ended = [event for event in events if isinstance(event, OrderEnded)]
+    assert [type(event) for event in ended] == [OrderCanceled]
+
+
+def test_a_lane_that_the_kernel_closes_is_closed_there(tmp_path: Path) -> None:
+    sims: list[BinanceSim] = []
+    closed: list[str] = []
+
+    class Watched(BinanceSim):
+        def disconnect(self, lane: str) -> None:
+            closed.append(lane)
+            super().disconnect(lane)
+
+    def skin(story: Story, seed: int) -> BinanceSim:
+        sims.append(Watched(story, seed))
+        return sims[0]
+
+    recorded(tmp_path, skin, Unsubscribe("binance/1"))
+    assert closed == ["binance/1"]
+    assert sims[0].hear("binance/1", "{}", NOW) == ()
 
 
 # And again

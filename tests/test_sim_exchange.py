@@ -188,19 +188,19 @@ def test_an_ask_holds_what_it_offers(quiet: Venue) -> None:
 
 
 def test_fees_are_taken_from_what_is_received_and_cut_at_eight_decimals() -> None:
-    rates = {"maker_rate": Decimal("0.00012345"), "taker_rate": Decimal("0.00033333")}
+    rates = {"maker_rate": Decimal("0.00012349"), "taker_rate": Decimal("0.00033333")}
     accounts = (replace(ANN, **rates), replace(BOB, **rates))
     exchange = Venue(replace(QUIET, accounts=accounts), 1)
     exchange.place("ann", wish("sell", 1001, 10_001), NOW)
     bobs = exchange.place("bob", wish("buy", 1001, 10_001), NOW)
     anns = exchange.order(1)
     assert anns is not None
-    # 1.001 x 0.00033333 = 0.000333663…, and 1.001 x 100.01 = 100.11001 x 0.00012345 = 0.01235858…
+    # 1.001 x 0.00033333 = 0.000333663…, and 1.001 x 100.01 = 100.11001 x 0.00012349 = 0.0123625851…
     assert (bobs.fills[0].fee, bobs.fills[0].fee_asset) == (Decimal("0.00033366"), "COIN")
-    assert (anns.fills[0].fee, anns.fills[0].fee_asset) == (Decimal("0.01235858"), "USD")
+    assert (anns.fills[0].fee, anns.fills[0].fee_asset) == (Decimal("0.01236258"), "USD")
     assert have(exchange, "bob", "COIN")[0] == Decimal("101.00066634")
-    assert have(exchange, "ann", "USD")[0] == Decimal("10100.09765142")
-    assert exchange.fees == {"COIN": Decimal("0.00033366"), "USD": Decimal("0.01235858")}
+    assert have(exchange, "ann", "USD")[0] == Decimal("10100.09764742")
+    assert exchange.fees == {"COIN": Decimal("0.00033366"), "USD": Decimal("0.01236258")}
 
 
 def test_what_is_not_there_cannot_be_spent(quiet: Venue) -> None:
@@ -235,6 +235,11 @@ def test_an_order_that_is_only_to_rest_is_denied_where_it_would_trade(quiet: Ven
     with pytest.raises(Denied, match="would_match"):
         quiet.place("ann", wish("buy", 1000, 10_000, order_type="limit_maker"), NOW)
     assert quiet.place("ann", wish("buy", 1000, 9_999, order_type="limit_maker"), NOW).done == 0
+    quiet.place("bob", wish("sell", 1000, 9_999), NOW)
+    mine = quiet.place("ann", wish("sell", 1000, 9_998), NOW)
+    with pytest.raises(Denied, match="would_match"):
+        quiet.place("ann", wish("buy", 1000, 9_998, order_type="limit_maker"), NOW)
+    assert mine.state == "open"
 
 
 @pytest.mark.parametrize(

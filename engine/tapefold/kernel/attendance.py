@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from tapefold.adapter import Purpose
 from tapefold.events import ZERO, AccountWatched, DeadlinePassed, RequestAnswered
-from tapefold.folds.orders import Due, Order
+from tapefold.folds.orders import INFERRED, Order
 from tapefold.kernel.core import Core
 from tapefold.kernel.rate import backoff
 from tapefold.kernel.requests import Requests, Wanted
@@ -22,8 +22,7 @@ CANCELS_MAX: Final = 5
 """Times that an order is canceled which the exchange says it will cancel, and does not."""
 POLLS: Final = 2
 """Polls that find an order open whose cancel was taken, before it is canceled again."""
-_ASKED: Final[tuple[tuple[Purpose, Due], ...]] = (("order", "query"), ("fills", "fills"))
-"""What is asked, and when an order is due for it."""
+_ASKED: Final[tuple[Purpose, ...]] = ("order", "fills")
 Deadline: TypeAlias = Literal["settle", "closed", "expiry"]
 
 
@@ -53,12 +52,12 @@ class Attendance:
         """Something was learned about an order of ours."""
         if order.intent is None:
             return
-        name, due = order.client_order_id, order.due
-        if due == "cancel":
+        name = order.client_order_id
+        if order.due == "cancel":
             self._cancel_again(time, order)
-        for purpose, meant in _ASKED:
+        for purpose in _ASKED:
             wanted: Wanted = purpose, name
-            if due != meant:
+            if not _is_due(order, purpose):
                 self._asking.pop(wanted, None)
             elif wanted not in self._asking:
                 self._asking[wanted] = None
@@ -80,10 +79,7 @@ class Attendance:
         order = self._core.views.orders.find(name)
         if order is None:
             return False
-        due = order.due
-        return (purpose == "order" and (due == "query" or name in self._queried)) or (
-            purpose == "fills" and due == "fills"
-        )
+        return _is_due(order, purpose) or (purpose == "order" and name in self._queried)
 
     def answered(self, time: Nanos, wanted: Wanted) -> None:
         """It was answered: ask again after a while if it is still due."""
@@ -171,3 +167,18 @@ class Attendance:
             return
         event = DeadlinePassed(client_order_id=key[0], deadline=key[1], executed=executed)
         self._core.append(now, event)
+
+
+def _is_due(order: Order, purpose: Purpose) -> bool:
+    """Whether an order is due for this question."""
+    if purpose == "order":
+        return order.due == "query"
+    return purpose == "fills" and (order.due == "fills" or _lacks_fees(order))
+
+
+def _lacks_fees(order: Order) -> bool:
+    """It was filled by what was stated, and nobody said at which fees: its trades would."""
+    if order.rules.cumulative or INFERRED not in order.standing.fills:
+        return False
+    stated, charged = order.evidence.valued, order.evidence.charged
+    return stated is None or charged is None or charged[0] != stated[0]

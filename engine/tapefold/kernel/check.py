@@ -26,6 +26,7 @@ from tapefold.adapter import (
     WatchClock,
 )
 from tapefold.errors import AdapterError, BadInput, UnknownInstrument, UnknownOrder
+from tapefold.events import UNLISTED
 from tapefold.kernel.feed import Feed
 from tapefold.kernel.trading import Trading
 from tapefold.units import exact, fixed
@@ -64,7 +65,7 @@ def check(
         case Declare() | Unsubscribe() | WatchClock():
             pass
         case _:
-            _check_account(command, feeds[exchange], trading.get(exchange))
+            _check_account(command, views, feeds[exchange], trading.get(exchange))
 
 
 def exchange_of(command: Command, views: Views) -> str:
@@ -88,7 +89,7 @@ def _check_channels(command: Subscribe, feed: Feed) -> None:
             raise AdapterError(f"{feed.exchange} has no channel {channel!r}; it has {there}")
 
 
-def _check_account(command: Command, feed: Feed, trading: Trading | None) -> None:
+def _check_account(command: Command, views: Views, feed: Feed, trading: Trading | None) -> None:
     if trading is None:
         raise AdapterError(f"the adapter of {feed.exchange} cannot trade")
     if isinstance(command, WatchAccount):
@@ -103,6 +104,8 @@ def _check_account(command: Command, feed: Feed, trading: Trading | None) -> Non
         _check_number(field, getattr(command, field, None), signed=field.endswith("_rate"))
     if isinstance(command, Submit):
         _check_order(command)
+    elif isinstance(command, Adopt):
+        _check_adopted(command, views)
 
 
 def _check_number(field: str, number: object, *, signed: bool) -> None:
@@ -133,3 +136,16 @@ def _check_order(command: Submit) -> None:
     for number in (command.amount, command.quote_amount, command.price):
         if number is not None and not number > 0:
             raise BadInput(f"an order of {number} is none")
+
+
+def _check_adopted(command: Adopt, views: Views) -> None:
+    """That there may be such an order, and that it is not ours yet."""
+    if not command.exchange_order_id:
+        raise BadInput("an order is adopted by its exchange_order_id")
+    if not (command.amount > 0 and command.price > 0):
+        raise BadInput(f"an order of {command.amount} at {command.price} is none")
+    rows = views.instruments.find(command.instrument, command.exchange)
+    number = rows[0].instrument if rows else UNLISTED
+    order = views.orders.by_id.get(command.exchange, command.exchange_order_id, number)
+    if order and order.intent:
+        raise BadInput(f"{command.exchange_order_id} is ours already: {order.client_order_id}")

@@ -1,8 +1,24 @@
-"""The simulator's first brick: a seeded market, and the session that is made of it.
+"""A simulated exchange: seeded markets, accounts that trade in them, and sessions made of it.
 
-market.py     one instrument's market: a book, and strangers who trade in it
-story.py      which markets, for how long, and what goes wrong
+    exchange = load_skin("binance")(FUNDED, 7)
+    exchange.connect("lane", "wss://ws-api.binance.com/ws-api/v3")
+    exchange.answer(Request("GET", "https://api.binance.com/api/v3/account", "balances", signed=True), now)
+    while exchange.due <= now:
+        published = exchange.turn()
+
+spec.py       what a market is like
+book.py       a book of orders: of each price a queue
+market.py     one instrument's market: its book, and strangers who trade in it
+orders.py     orders of accounts, and news of them
+past.py       what something was a while ago
+account.py    who has an account, and the money in it
+matching.py   what an order would trade with
+venue.py      the exchange, whatever language it speaks
+faults.py     what goes wrong on demand
+story.py      which markets and accounts, for how long, and what is lost
+exchange.py   what a skin is, and where it is found
 recording.py  the kernel against a simulated exchange, in virtual time, written as a session
+serving/      the same on loopback, for any client
 __main__.py   `python -m tapefold.sim FOLDER [--seed N]`
 
 An exchange's skin (its JSON, its update ids) stands beside its adapter. Nothing here is a recording of

@@ -66,6 +66,10 @@ class Exchange(Protocol):
         """What it answers at *time*; with the status `NO_ANSWER` nothing is answered."""
         ...
 
+    def peek(self, request: Request) -> Answer:
+        """What it would answer to this now, for whoever looks on: it costs nothing, and never fails."""
+        ...
+
 
 Skin: TypeAlias = Callable[[Story, int], Exchange]
 """Makes an exchange of a story and a seed."""

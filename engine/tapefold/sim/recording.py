@@ -20,6 +20,7 @@ from tapefold.adapter import (
     Request,
     Send,
     Subscribe,
+    WatchAccount,
     WatchClock,
     load_adapter,
     trader,
@@ -49,11 +50,14 @@ def record(
     *,
     versions: Mapping[str, str],
     skin: Skin | None = None,
+    commands: Sequence[tuple[Nanos, Command]] = (),
 ) -> Session:
     """Make *folder* the session of a story; it appears whole or not at all.
 
-    The same story, seed, versions and skin make the same bytes. Without a *skin* it is the installed
-    one. Raises `SessionError` where the folder is there already, and `AdapterError`.
+    Where the story has accounts, the first of them is watched, and *commands* are given, each so long
+    after the start. The same story, seed, versions, skin and commands make the same bytes. Without a
+    *skin* it is the installed one. Raises `SessionError` where the folder is there already, and
+    `AdapterError`.
     """
     exchange = (skin or load_skin(story.exchange))(story, seed)
     meta = Meta(
@@ -66,7 +70,7 @@ def record(
         versions=dict(versions),
     )
     with new_session(folder) as work:
-        _Recording(work, meta, exchange).run(story)
+        _Recording(work, meta, exchange).run(story, commands)
     return Session(folder)
 
 
@@ -91,7 +95,7 @@ class _Recording:
         self._there: dict[str, Nanos] = {}
         """When the last message on a lane is at the exchange."""
 
-    def run(self, story: Story) -> None:
+    def run(self, story: Story, commands: Sequence[tuple[Nanos, Command]]) -> None:
         """All of it, sealed."""
         meta, self._end = self._meta, story.started_ns + story.lasts
         if story.accounts and story.accounts[0].key:
@@ -99,8 +103,13 @@ class _Recording:
         try:
             self._kernel.start(meta.started_ns, Run(meta.run_id, meta.seed, meta.versions))
             self._go_on()
-            self._begin(WatchClock(story.exchange))
-            self._begin(Subscribe(story.exchange, tuple(meta.instruments)))
+            start = meta.started_ns
+            self._command(WatchClock(story.exchange), start)
+            self._command(Subscribe(story.exchange, tuple(meta.instruments)), start)
+            if story.accounts:
+                self._command(WatchAccount(story.exchange), start)
+            for after, command in commands:
+                self._at(start + after, partial(self._command, command))
             while self._agenda:
                 time, _, act = heappop(self._agenda)
                 self._tick(time)
@@ -109,8 +118,7 @@ class _Recording:
         finally:
             self._writer.close()
 
-    def _begin(self, command: Command) -> None:
-        time = self._meta.started_ns
+    def _command(self, command: Command, time: Nanos) -> None:
         self._writer.command(time, command)
         self._take(time, self._kernel.command(time, command))
 

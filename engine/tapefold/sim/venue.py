@@ -197,7 +197,7 @@ class Venue:
             for number, maker in ((taken.taker_order, False), (taken.maker_order, True)):
                 if number != STRANGERS:
                     self._fill(number, taken, change.time, maker=maker)
-            if STRANGERS in (taken.taker_order, taken.maker_order):
+            if (taken.taker_order == STRANGERS) != (taken.maker_order == STRANGERS):
                 self._with_strangers(symbol, taken)
 
     def _fill(self, number: int, taken: Taken, time: Nanos, *, maker: bool) -> None:

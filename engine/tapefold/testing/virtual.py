@@ -31,7 +31,7 @@ from tapefold.events import BookSnapshot, InstrumentListed, Scaled
 from tapefold.sim import MINUTE, Answer, Published, Story, load_skin
 from tapefold.sim.exchange import NO_ANSWER
 from tapefold.testing.side import Manner, Side, honest
-from tapefold.units import SECOND, Level, exact, plain
+from tapefold.units import SECOND, Level, Nanos, exact, plain
 from tapefold.views import Views
 from tapefold.wire import Outside, WallClock
 
@@ -72,7 +72,8 @@ class VirtualExchange:
         """By native symbol, the book as it was when its changes were last published."""
         self._nursery, self._plan, self._twist = nursery, iter(plan), twist
         self._sides: dict[str, Side] = {}
-        self._halted = False
+        self._halted: Nanos | None = None
+        """When the market came to stand still."""
         self._nudge = trio.Event()
         self.outside = Outside(self._dial, httpx.MockTransport(self._answer), self.clock)
 
@@ -95,17 +96,21 @@ class VirtualExchange:
 
     async def run(self) -> None:
         """The market goes on."""
-        while not self._halted:
+        while self._halted is None:
             self._nudge = trio.Event()
             with trio.move_on_after((self.sim.due - self.clock.now()) / SECOND):
                 await self._nudge.wait()
-            if self.sim.due <= self.clock.now() and not self._halted:
+            if self.sim.due <= self.clock.now() and self._halted is None:
                 self._say(self.sim.turn())
 
     def hear(self, side: Side, text: str) -> None:
         """A client says something on its connection."""
-        self._say(self.sim.hear(side.lane, text, self.clock.now()))
+        self._say(self.sim.hear(side.lane, text, self._now()))
         self._nudge.set()
+
+    def _now(self) -> Nanos:
+        """What time it is for the market."""
+        return self.clock.now() if self._halted is None else self._halted
 
     def _say(self, published: Sequence[Published]) -> None:
         for lane, data in published:
@@ -115,7 +120,7 @@ class VirtualExchange:
 
     def halt(self) -> None:
         """The market stands still from now on."""
-        self._halted = True
+        self._halted = self.clock.now()
 
     def all_live(self, views: Views) -> bool:
         """Whether every book is."""
@@ -156,7 +161,7 @@ class VirtualExchange:
         topic = self.adapter.topic(data)
         if topic and topic.channel == "book":
             asked = self.adapter.snapshot(topic.native_symbol, _DEPTH)
-            self.truth[topic.native_symbol] = self.sim.answer(asked, self.clock.now()).body
+            self.truth[topic.native_symbol] = self.sim.peek(asked).body
 
     async def _dial(self, lane: str, url: str) -> trio.abc.Stream:
         self.dialled.append(lane)
@@ -182,7 +187,7 @@ class VirtualExchange:
             body=asked.content.decode(),
             headers=dict(asked.headers),
         )
-        answer = self.sim.answer(request, self.clock.now())
+        answer = self.sim.answer(request, self._now())
         self._nudge.set()  # it may have something to say sooner now
         status, body, headers = await self._twist(request, answer)
         if status == NO_ANSWER:

@@ -74,9 +74,15 @@ class BinanceSim:
         door = Door(self.venue, self.faults)
         pages = Pages(self.venue, self.faults, self._listed, start)
         desk = Desk(self.venue, door, self._listed, seed)
-        self._requests = Requests(door, self.faults, self._lanes, routes(pages, desk))
+        self._routes = routes(pages, desk)
+        self._requests = Requests(door, self.faults, self._lanes, self._routes)
         self._outbox: list[tuple[Nanos, int, int, Published]] = []
         self._posted = self._executions = 0
+
+    @property
+    def paths(self) -> list[str]:
+        """What it answers over HTTP: methods and paths."""
+        return [*self._routes]
 
     @property
     def due(self) -> Nanos:
@@ -124,6 +130,11 @@ class BinanceSim:
         answer = self._requests.answer(request, max(time, self._now))
         self._tell(max(time, self._now))
         return answer
+
+    def peek(self, request: Request) -> Answer:
+        """What it would answer now, at no weight and whatever faults there are."""
+        onlooker, none = Door(self.venue, Faults()), Faults()
+        return Requests(onlooker, none, self._lanes, self._routes).answer(request, self._now)
 
     def deposit(self, holder: str, asset: str, amount: Decimal, time: Nanos) -> None:
         """Money comes to an account, or leaves it where it is negative. Raises `Denied`."""
