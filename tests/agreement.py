@@ -12,6 +12,7 @@ from tapefold.events import (
     AnyEvent,
     CancelAllEnded,
     Conclusion,
+    DeadlinePassed,
     Fees,
     FillCorrected,
     FillTold,
@@ -82,6 +83,12 @@ def inferred(events: list[AnyEvent]) -> set[str]:
     return {e.client_order_id for e in events if isinstance(e, OrderFilled) and e.inferred}
 
 
+def _settled(events: list[AnyEvent]) -> set[str]:
+    """Orders whose trades were waited for in vain."""
+    waits = [event for event in events if isinstance(event, DeadlinePassed)]
+    return {wait.client_order_id for wait in waits if wait.deadline == "settle"}
+
+
 def adopted(wire: RoughWire) -> dict[str, Placed]:
     """Orders that were placed by hand and are ours from some time on, by our names for them."""
     return {
@@ -116,7 +123,7 @@ def check(wire: RoughWire) -> None:
     for name, *what in views.orders.anomalies.latest:
         # Trades that come after all are fills after the end: that is what the table calls them.
         assert what == ["filled", "fill"], (name, what)
-        assert name in inferred(events), (name, what)
+        assert name in _settled(events), (name, what)
     assert wire.folded(events).freeze() == views.freeze()
 
 

@@ -36,6 +36,7 @@ from tapefold.events import (
     AnyEvent,
     BalanceChanged,
     BalanceSnapshot,
+    BookSnapshot,
     Fees,
     FeeScheduleSet,
     FillReported,
@@ -46,6 +47,7 @@ from tapefold.events import (
     Refusal,
     RequestAnswered,
     TradingRulesSet,
+    pack,
 )
 from tapefold.units import MINUTE, SECOND, Nanos, Side, exact, exactly, fixed, tidy
 
@@ -550,6 +552,8 @@ def _page(frame: Frame, request: Request, known: Known) -> Sequence[AnyEvent]:
         return [event for native in rows for event in _listed(native)]
     if request.purpose == "balances":
         return [_balance(rows)]
+    if request.purpose == "book":
+        return [_book(rows, known[request.subject].instrument)]
     return [_event(row, known) for row in rows]
 
 
@@ -583,6 +587,17 @@ def _listed(native: str) -> Sequence[AnyEvent]:
     ]
 
 
+def _book(sides: Row, instrument: int) -> BookSnapshot:
+    """Prices and sizes in the instrument's scale."""
+    return BookSnapshot(
+        instrument=instrument,
+        time_exchange=0,
+        sequence=1,
+        packed_bids=pack(*sides["bids"]),
+        packed_asks=pack(*sides["asks"]),
+    )
+
+
 def _balance(row: Row) -> BalanceSnapshot:
     return BalanceSnapshot(
         exchange=TINY,
@@ -601,6 +616,8 @@ def _changed(frame: Frame, request: Request, known: Known) -> Sequence[AnyEvent]
     if frame.status == 200:
         return [_event(row, known) for row in json.loads(frame.data)]
     name, attempt = request.subject, request.attempt
+    if frame.status == 202:
+        return [RequestAnswered(client_order_id=name, request=attempt, outcome="taken")]
     if frame.status >= 500 or frame.status in (401, 418, 429) or b"duplicate" in frame.data:
         if request.purpose == "cancel" or frame.status >= 500 or b"duplicate" in frame.data:
             return [RequestAnswered(client_order_id=name, request=attempt, outcome="unanswered")]

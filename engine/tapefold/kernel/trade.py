@@ -9,7 +9,6 @@ from decimal import Decimal
 
 from tapefold.adapter import Adopt, CancelAll, LimitRisk, OrderRef, Rate, SetFees, Submit, Trader
 from tapefold.events import (
-    UNLISTED,
     CancelAllEnded,
     FeeScheduleSet,
     InstrumentListed,
@@ -104,14 +103,19 @@ class Trade:
 
     def cancel_all(self, time: Nanos, command: CancelAll, instrument: int | None) -> None:
         """Cancel every order of ours; say so when all of them have ended, or its time has."""
-        orders = self._core.views.orders.live(self._exchange, instrument)
-        for order in orders:
-            if order.cancel not in ("sent", "taken"):
-                self.cancel(time, order)
+        orders = self.cancel_live(time, instrument)
         names = tuple(order.client_order_id for order in orders)
         self._alls.append(names)
         self._core.at(time + command.timeout, lambda now: self._over(now, names))
         self.ended(time)
+
+    def cancel_live(self, time: Nanos, instrument: int | None = None) -> list[Order]:
+        """Cancel every order that is alive, but those that are being canceled; which are alive."""
+        orders = self._core.views.orders.live(self._exchange, instrument)
+        for order in orders:
+            if order.cancel not in ("sent", "taken"):
+                self.cancel(time, order)
+        return orders
 
     def ended(self, time: Nanos) -> None:
         """An order has ended: was it the last one of a cancel-all?"""
@@ -133,9 +137,6 @@ class Trade:
         )
         self._core.append(time, event)
         self._windows.pop(instrument, None)
-        if command.submits_max:
-            rate = Rate(command.submits_max, command.submits_per or SECOND)
-            self._windows[instrument] = Window(rate)
 
     def set_fees(self, time: Nanos, command: SetFees, instrument: int) -> None:
         """Reckon with these fees."""
@@ -171,8 +172,13 @@ class Trade:
         return "risk_rate" if any(w.due(time) > time for w in self._counting(instrument)) else ""
 
     def _counting(self, instrument: int) -> list[Window]:
-        """The windows that count an order of this instrument."""
-        return [w for n, w in self._windows.items() if n in (instrument, UNLISTED)]
+        """The windows that count an order of this instrument; those of an earlier run begin anew."""
+        limits = self._core.views.risk.limits(self._exchange, instrument)
+        for limit in limits:
+            if limit.submits_max and limit.instrument not in self._windows:
+                rate = Rate(limit.submits_max, limit.submits_per or SECOND)
+                self._windows[limit.instrument] = Window(rate)
+        return [self._windows[limit.instrument] for limit in limits if limit.submits_max]
 
     def _left(self, names: tuple[str, ...]) -> tuple[str, ...]:
         orders = self._core.views.orders

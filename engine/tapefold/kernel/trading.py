@@ -118,8 +118,7 @@ class Trading:
 
     def halt(self, time: Nanos) -> None:
         """Cancel whatever is alive."""
-        for order in self._core.views.orders.live(self._adapter.description.exchange):
-            self.account.trade.cancel(time, order)
+        self.account.trade.cancel_live(time)
 
     def _row(self, time: Nanos, name: str) -> InstrumentListed:
         row = self._feed.find(time, name)

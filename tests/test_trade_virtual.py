@@ -1,0 +1,422 @@
+"""Trading through all of it: engine, wire, signatures, Binance's adapter, and a simulated Binance.
+
+The virtual door: streams in memory and virtual time, since waits of minutes and connections that break
+at a chosen frame belong to the stories; the last test has trio's own clock, because a thread is in it.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from threading import Event
+
+import httpx
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from tapefold import (
+    AccountRequestFailed,
+    AnyEvent,
+    Cancel,
+    CancelAll,
+    CancelAllEnded,
+    Declare,
+    Engine,
+    Halt,
+    OrderFilled,
+    OrderReported,
+    OrderSubmitted,
+    Request,
+    Resume,
+    Submit,
+    Views,
+    WatchAccount,
+    open_engine,
+    tidy,
+)
+from tapefold.adapter import AskedT, load_adapter, trader
+from tapefold.engine import Live
+from tapefold.errors import AdapterError, BadInput, Refused, UnknownInstrument, UnknownOrder
+from tapefold.folds.rules import floor_price
+from tapefold.kernel import Kernel, Run
+from tapefold.log import Log
+from tapefold.sim import FUNDED, Answer, Refusing, Wish
+from tapefold.testing import Manner, Side, VirtualExchange, breaks_off, honest, open_virtual
+from tapefold.units import SECOND, Nanos
+from tapefold.wire import Wire
+from tapefold_adapters.binance.sim import BinanceSim
+
+PAIR = "BTC-USDT"
+Twist = Callable[[Request, Answer], Awaitable[Answer]]
+
+
+async def as_it_is(request: Request, answer: Answer) -> Answer:
+    return answer
+
+
+@asynccontextmanager
+async def trading(
+    *plan: Manner, twist: Twist = as_it_is
+) -> AsyncGenerator[tuple[VirtualExchange, Engine]]:
+    """A funded account, watched and surveyed, and live books."""
+    async with (
+        open_virtual(FUNDED, plan=plan, twist=twist) as exchange,
+        open_engine(exchange.live()) as engine,
+    ):
+        engine.subscribe("binance", PAIR)
+        engine.command(WatchAccount("binance"))
+        await engine.until(lambda views: views.book(PAIR).live and bool(events(engine, "surveyed")))
+        yield exchange, engine
+
+
+def events(engine: Engine, word: str) -> list[AnyEvent]:
+    """Those whose tag has this word in it."""
+    found = [record.event for record in engine.log.read()]
+    return [event for event in found if word in str(type(event).__struct_config__.tag)]
+
+
+def said(engine: Engine, name: str) -> list[str]:
+    """What was concluded about an order, in order, by the names of the events."""
+    conclusions = ("Accepted", "Filled", "Completed", "Canceled", "Rejected", "Doubted", "Expired")
+    return [
+        type(record.event).__name__.removeprefix("Order")
+        for record in engine.log.read()
+        if getattr(record.event, "client_order_id", "") == name
+        and type(record.event).__name__.endswith(conclusions)
+    ]
+
+
+def bid(engine: Engine, ticks_below: int = 0) -> Decimal:
+    """The best bid's price, so many ticks below it."""
+    best = engine.views.book(PAIR).best_bid
+    assert best is not None
+    row = engine.views.book(PAIR).instrument
+    return floor_price(row, best.price) - ticks_below * row.tick
+
+
+def buy(price: Decimal, amount: str = "0.01") -> Submit:
+    return Submit("binance", PAIR, "buy", Decimal(amount), price)
+
+
+def ended(name: str) -> Callable[[Views], bool]:
+    def predicate(views: Views) -> bool:
+        order = views.orders.find(name)
+        return order is not None and order.ended
+
+    return predicate
+
+
+def status(engine: Engine, name: str) -> str:
+    order = engine.views.orders.find(name)
+    assert order is not None
+    return order.status
+
+
+def sim(exchange: VirtualExchange) -> BinanceSim:
+    """The exchange's own side."""
+    assert isinstance(exchange.sim, BinanceSim)
+    return exchange.sim
+
+
+def agrees(exchange: VirtualExchange, engine: Engine) -> None:
+    """Totals and holds are what the exchange has, to the last digit."""
+    account, balances = sim(exchange).venue.accounts["key"], engine.views.balances
+    for asset, balance in account.balances().items():
+        assert balances.total("binance", asset) == tidy(balance.free + balance.locked), asset
+        assert balances.reserved("binance", asset) == tidy(balance.locked), asset
+
+
+async def test_an_order_rests_and_is_canceled(autojump_clock: MockClock) -> None:
+    async with trading() as (exchange, engine):
+        name = engine.submit(buy(bid(engine, ticks_below=2000)))
+        assert name == "virtual-1"
+        assert status(engine, name) == "submitted"
+        await engine.until(lambda views: status(engine, name) == "open")
+        assert engine.views.balances.reserved("binance", "USDT") > 0
+        agrees(exchange, engine)
+        engine.command(Cancel(name))
+        await engine.until(ended(name))
+        assert said(engine, name) == ["Accepted", "Canceled"]
+        agrees(exchange, engine)
+
+
+async def test_a_market_order_is_filled_at_once_and_its_fee_is_charged_in_what_it_received(
+    autojump_clock: MockClock,
+) -> None:
+    async with trading() as (exchange, engine):
+        name = engine.submit(Submit("binance", PAIR, "buy", Decimal("0.01"), order_type="market"))
+        await engine.until(ended(name))
+        await trio.sleep(1)
+        assert said(engine, name) == ["Accepted", "Filled", "Completed"]
+        (fill,) = [e for e in events(engine, "order_filled") if isinstance(e, OrderFilled)]
+        (intent,) = [e for e in events(engine, "submitted") if isinstance(e, OrderSubmitted)]
+        assert fill.fees == (("BTC", Decimal("0.00001")),) == intent.fees
+        position = engine.views.positions.of("binance", fill.instrument)
+        assert position.amount == Decimal("0.01") - Decimal("0.00001")
+        agrees(exchange, engine)
+
+
+async def test_strangers_fill_an_order_bit_by_bit(autojump_clock: MockClock) -> None:
+    async with trading() as (exchange, engine):
+        name = engine.submit(buy(bid(engine), amount="1"))
+        with trio.fail_after(3600):
+            await engine.until(ended(name))
+        fills = [e for e in events(engine, "order_filled") if isinstance(e, OrderFilled)]
+        assert sum(fill.amount for fill in fills) == 1
+        assert [fill.executed for fill in fills] == sorted(fill.executed for fill in fills)
+        assert said(engine, name) == ["Accepted", *["Filled"] * len(fills), "Completed"]
+        await trio.sleep(1)
+        agrees(exchange, engine)
+
+
+async def test_the_exchange_refuses_what_would_match(autojump_clock: MockClock) -> None:
+    async with trading() as (_, engine):
+        name = engine.submit(
+            Submit("binance", PAIR, "sell", Decimal("0.01"), bid(engine), order_type="limit_maker")
+        )
+        await engine.until(ended(name))
+        assert said(engine, name) == ["Rejected"]
+        (event,) = events(engine, "order_rejected")
+        assert getattr(event, "reason", "") == "would_match"
+
+
+@pytest.mark.parametrize(
+    ("order", "rule"),
+    [
+        (Submit("binance", PAIR, "buy", Decimal("0.01"), Decimal("60000.001")), "tick"),
+        (Submit("binance", PAIR, "buy", Decimal("0.000001"), Decimal(60000)), "size_min"),
+        (Submit("binance", PAIR, "buy", Decimal("0.00001"), Decimal(60000)), "notional_min"),
+        (Submit("binance", PAIR, "buy", Decimal(100), Decimal(60000)), "budget"),
+        (Submit("binance", PAIR, "sell", Decimal("2.5"), Decimal(70000)), "budget"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_what_may_not_leave_is_rejected_in_one_step_and_never_asked(
+    order: Submit, rule: str, autojump_clock: MockClock
+) -> None:
+    async with trading() as (exchange, engine):
+        name = engine.submit(order)
+        assert status(engine, name) == "rejected"
+        assert said(engine, name) == ["Rejected"]
+        (report,) = [e for e in events(engine, "order_reported") if isinstance(e, OrderReported)]
+        assert report.reason == rule
+        await trio.sleep(1)
+        assert "/api/v3/order" not in exchange.asked
+
+
+async def test_nothing_leaves_before_the_account_is_surveyed(autojump_clock: MockClock) -> None:
+    async with open_virtual(FUNDED) as exchange, open_engine(exchange.live()) as engine:
+        with pytest.raises(AdapterError, match="WatchAccount"):
+            engine.submit(buy(Decimal(60000)))
+        engine.subscribe("binance", PAIR)
+        await engine.until(lambda views: views.book(PAIR).live)
+        engine.command(WatchAccount("binance"))
+        name = engine.submit(buy(bid(engine)))
+        assert said(engine, name) == ["Rejected"]
+
+
+async def test_what_is_no_order_is_an_error_and_leaves_no_trace(autojump_clock: MockClock) -> None:
+    async with trading() as (_, engine):
+        head = engine.log.head
+        for wrong in (
+            Submit("binance", PAIR, "buy", 0.1, Decimal(60000)),  # type: ignore[arg-type]  # a float
+            Submit("binance", PAIR, "buy", Decimal("NaN"), Decimal(60000)),
+            Submit("binance", PAIR, "buy", Decimal("0.1")),
+            Submit("binance", PAIR, "buy", Decimal("-0.1"), Decimal(60000)),
+        ):
+            with pytest.raises(BadInput):
+                engine.submit(wrong)
+        with pytest.raises(UnknownInstrument):
+            engine.submit(Submit("binance", "NO-PE", "buy", Decimal(1), Decimal(1)))
+        with pytest.raises(UnknownOrder):
+            engine.command(Cancel("nobody"))
+        assert engine.log.head == head
+
+
+async def test_an_order_whose_reply_is_lost_is_asked_about_and_never_sent_twice(
+    autojump_clock: MockClock,
+) -> None:
+    async def cut(request: Request, answer: Answer) -> Answer:
+        if request.method == "POST":
+            raise httpx.ReadError("cut after it was done")
+        return answer
+
+    async with trading(twist=cut) as (exchange, engine):
+        name = engine.submit(buy(bid(engine, ticks_below=2000)))
+        with trio.fail_after(600):
+            await engine.until(lambda views: status(engine, name) == "open")
+        await trio.sleep(200)
+        assert len([path for path in exchange.asked if path == "/api/v3/order"]) >= 1
+        placed = list(sim(exchange).venue.orders("key"))
+        assert [order.wish.client_order_id for order in placed] == [name]
+        agrees(exchange, engine)
+
+
+async def test_an_order_that_never_arrived_is_rejected_once_it_cannot_arrive_any_more(
+    autojump_clock: MockClock,
+) -> None:
+    async with trading() as (exchange, engine):
+        sim(exchange).faults.add(Refusing("POST /api/v3/order", 503))
+        name = engine.submit(buy(bid(engine, ticks_below=2000)))
+        with trio.fail_after(600):
+            await engine.until(ended(name))
+        assert said(engine, name) == ["Doubted", "Rejected", "Doubted"]
+        assert engine.views.balances.reserved("binance", "USDT") == 0
+
+
+async def test_what_a_silent_stream_does_not_say_is_found_by_polling(
+    autojump_clock: MockClock,
+) -> None:
+    async with trading() as (exchange, engine):
+        resting = engine.submit(buy(bid(engine, ticks_below=2000)))
+        filled = engine.submit(buy(bid(engine)))
+        await engine.until(lambda views: status(engine, filled) == "open")
+        sim(exchange).faults.silent = True
+        with trio.fail_after(3600):
+            await engine.until(ended(filled))
+        told = [word for word in said(engine, filled) if word not in ("Filled", "Doubted")]
+        assert told == ["Accepted", "Completed"]
+        assert status(engine, resting) == "open"
+        await trio.sleep(1)
+        agrees(exchange, engine)
+
+
+async def test_a_stream_that_breaks_is_opened_again_and_the_account_surveyed(
+    autojump_clock: MockClock,
+) -> None:
+    breaks = [breaks_off(3, b"")]
+
+    async def manner(side: Side) -> None:
+        once = "ws-api" in side.url and breaks
+        await (breaks.pop() if once else honest)(side)
+
+    async with trading(*[manner] * 9) as (exchange, engine):
+        names = [engine.submit(buy(bid(engine))) for _ in range(3)]
+        with trio.fail_after(3600):
+            for name in names:
+                await engine.until(ended(name))
+        assert all(said(engine, name)[-1] == "Completed" for name in names)
+        assert len(events(engine, "surveyed")) >= 2
+        await trio.sleep(1)
+        agrees(exchange, engine)
+
+
+def foreign(size: int, price: int) -> Wish:
+    """An order that somebody else places with our account."""
+    return Wish(
+        symbol=PAIR,
+        side="buy",
+        order_type="limit",
+        client_order_id="by-hand",
+        size=size,
+        price=price,
+    )
+
+
+async def test_cancel_all_and_the_kill_switch_touch_only_what_is_ours(
+    autojump_clock: MockClock,
+) -> None:
+    async with trading() as (exchange, engine):
+        row = engine.views.book(PAIR).instrument
+        lots, ticks = 10**row.size_digits, 60_000 * 10**row.price_digits
+        sim(exchange).venue.place("key", foreign(lots, ticks), engine.time)
+        names = [engine.submit(buy(bid(engine, ticks_below=2000 + n))) for n in range(3)]
+        await engine.until(lambda views: all(status(engine, name) == "open" for name in names))
+        engine.command(CancelAll("binance", timeout=5 * SECOND))
+        await engine.until(lambda views: bool(events(engine, "cancel_all_ended")))
+        (event,) = events(engine, "cancel_all_ended")
+        assert event == CancelAllEnded(exchange="binance", ended=tuple(names), left=())
+        last = engine.submit(buy(bid(engine, ticks_below=2000)))
+        await engine.until(lambda views: status(engine, last) == "open")
+        engine.command(Halt("enough"))
+        await engine.until(ended(last))
+        assert said(engine, engine.submit(buy(bid(engine)))) == ["Rejected"]
+        engine.command(Resume())
+        again = engine.submit(buy(bid(engine, ticks_below=2000)))
+        assert status(engine, again) == "submitted"
+        states = [order.state for order in sim(exchange).venue.orders("key")]
+        assert states[0] == "open", "what is not ours is left alone"
+
+
+async def test_a_wrong_key_is_told_once_and_nothing_is_asked_any_more(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_virtual(FUNDED) as exchange:
+        live = exchange.live()._replace(keys={"binance": {"key": "key", "secret": "wrong"}})
+        async with open_engine(live) as engine:
+            engine.subscribe("binance", PAIR)
+            engine.command(WatchAccount("binance"))
+            await engine.until(lambda views: views.book(PAIR).live)
+            exchange.halt()
+            await trio.sleep(600)
+            asked = len(exchange.asked)
+            await trio.sleep(600)
+            private = [path for path in exchange.asked if "account" in path or "Orders" in path]
+            assert len(private) <= 2
+            assert len(exchange.asked) == asked
+            assert said(engine, engine.submit(buy(bid(engine)))) == ["Rejected"]
+            failed = [e for e in events(engine, "account_") if isinstance(e, AccountRequestFailed)]
+            assert all(e.refusal == "key" for e in failed)
+
+
+async def test_an_account_without_keys_is_refused_with_what_is_missing() -> None:
+    async with open_virtual(FUNDED) as exchange:
+        async with open_engine(exchange.live()._replace(keys={})) as engine:
+            with pytest.raises(Refused, match="key and secret"):
+                engine.command(WatchAccount("binance"))
+
+
+def test_what_an_engine_is_opened_with_does_not_show_its_keys() -> None:
+    live = Live(("binance",), keys={"binance": {"key": "k-canary", "secret": "s-canary"}})
+    assert "canary" not in f"{live!r} {live}"
+
+
+class Behind(Log):
+    """A log whose disk is behind, until somebody lets it catch up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may, self.waited = Event(), trio.Event()
+
+    @property
+    def durable(self) -> int:
+        return self.head if self.may.is_set() else 0
+
+    def flush(self) -> None:
+        if not self.may.is_set():
+            self.waited.set()
+
+    def wait(self) -> None:
+        self.may.wait(60)
+
+
+async def test_an_order_leaves_only_when_its_intent_is_on_the_disk() -> None:
+    """Memory streams that hold nothing back, and trio's own clock: a thread is in it."""
+    log = Behind()
+    log.may.set()
+    async with open_virtual(FUNDED) as exchange, trio.open_nursery() as nursery:
+        kernel = Kernel({"binance": load_adapter("binance")}, log)
+        wire = Wire(kernel, log, exchange.outside._replace(sign=signing))
+        await nursery.start(wire.run)
+        kernel.start(wire.time, Run("disk"))
+        wire.command(WatchAccount("binance"))
+        while kernel.trading["binance"].account.unready:
+            await trio.testing.wait_all_tasks_blocked(0.001)
+        wire.command(Declare("binance", ()))
+        log.may.clear()
+        log.waited = trio.Event()
+        price, amount = Decimal(64000), Decimal("0.01")
+        wire.command(Submit("binance", PAIR, "buy", amount, price))
+        await log.waited.wait()
+        assert "/api/v3/order" not in exchange.asked
+        log.may.set()
+        while "/api/v3/order" not in exchange.asked:
+            await trio.testing.wait_all_tasks_blocked(0.001)
+        nursery.cancel_scope.cancel()
+
+
+def signing(exchange: str, asked: AskedT, time: Nanos) -> AskedT:
+    able = trader(load_adapter(exchange))
+    assert able is not None
+    return able.sign(asked, {"key": "key", "secret": "secret"}, time)
