@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 import trio
 from captures import ROOT
 from trio.testing import MockClock
@@ -45,6 +46,15 @@ async def test_a_live_engine_as_it_is_shown(
         with trio.fail_after(60):
             await space["watch"]()
     assert tapefold.replay_report(tapefold.Session(tmp_path / "today")).reached
+
+
+async def test_trading_as_it_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Real sockets, and real time: the exchange is one on this machine, as the page says."""
+    main: Callable[[], Awaitable[list[str]]] = shown("trade.md")[0]["main"]
+    with trio.fail_after(60):
+        fills = await main()
+    assert fills
+    assert " filled\nBTC 2.00999\n" in capsys.readouterr().out
 
 
 async def test_a_test_of_the_wire_as_it_is_shown(autojump_clock: MockClock) -> None:

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from tapefold.adapter import Cancel, Open
 from tapefold.events import (
-    AnyEvent,
     Conclusion,
     DeadlinePassed,
     OrderCanceled,
@@ -139,7 +138,7 @@ def test_4_completed_then_stale_status(stale: dict[str, object]) -> None:
     before, facts = desk.told(), len(desk.of(OrderReported))
     desk.say(stale)
     assert (desk.told(), len(desk.of(OrderReported))) == (before, facts + 1)
-    assert (desk.order(name).status, desk.free("USDT")) == ("filled", 9900)
+    assert (desk.order(name).status, desk.free("USDT")) == ("filled", D(9900))
 
 
 # 5
@@ -251,7 +250,7 @@ def test_7_not_found_three_times_is_lost_and_a_fill_finds_it() -> None:
         desk.reply("order", {"error": "unknown_order"}, 404, subject=name)
     assert doubts(desk, name) == ["lost"]
     assert sum(event.silent >= 10 * SECOND for event in desk.of(OrderNotFound)) == 3
-    assert (desk.order(name).status, desk.free("USDT")) == ("open", 9900)
+    assert (desk.order(name).status, desk.free("USDT")) == ("open", D(9900))
     desk.say(fill(name, "T1", "1"))
     assert [type(event).__name__ for event in conclusions(desk, name)] == ALL
     assert doubts(desk, name) == ["lost", ""]
@@ -295,9 +294,11 @@ def test_9_disconnect_across_a_fill() -> None:
 
 def test_9_would_notice_a_survey_that_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     begin = Survey.begin
-    monkeypatch.setattr(
-        Survey, "begin", lambda survey, time, *, hold: begin(survey, time, hold=False)
-    )
+
+    def holds_nothing(survey: Survey, time: int, *, hold: bool) -> None:
+        begin(survey, time, hold=hold is None)
+
+    monkeypatch.setattr(Survey, "begin", holds_nothing)
     with pytest.raises(AssertionError):
         test_9_disconnect_across_a_fill()
 
@@ -337,7 +338,7 @@ def played(order: tuple[str, ...], *, twice: str = "") -> Desk:
     return desk
 
 
-def untimed(events: list[Conclusion]) -> list[AnyEvent]:
+def untimed(events: list[Conclusion]) -> list[Conclusion]:
     """Without the exchange's times: of several facts the newest that had come is named."""
     return [replace(event, time_exchange=0) for event in events]
 

@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from rough_wire import RoughWire
 
 from tapefold.adapter import Frame, Request
-from tapefold.events import ZERO, FillReported, OrderNotFound
+from tapefold.events import ZERO, FillReported, OrderNotFound, RequestAnswered
 from tapefold.folds.orders import Evidence, Orders, order, standing
 from tapefold.folds.orders.evidence import OrderFact, evidence
 from tapefold.folds.orders.life import Life
@@ -150,7 +150,11 @@ def sent_again(patch: pytest.MonkeyPatch) -> None:
 
 def left_waiting(patch: pytest.MonkeyPatch) -> None:
     """A new run waits for the answers to what an earlier one asked."""
-    patch.setattr(Orders, "unanswered", lambda orders: [])
+
+    def nobody(_: Orders) -> list[RequestAnswered]:
+        return []
+
+    patch.setattr(Orders, "unanswered", nobody)
 
 
 def lost_at_once(patch: pytest.MonkeyPatch) -> None:
@@ -183,6 +187,8 @@ def never_asked(patch: pytest.MonkeyPatch) -> None:
 def test_a_planted_defect_is_noticed(
     defect: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """On an exchange that is believed when it says once that it knows no such order."""
+    hasty = replace(NAMED, name="hasty", rules=replace(NAMED.rules, missing_max=1))
     defect(monkeypatch)
     with pytest.raises(AssertionError):
-        told(NAMED, 300, shrinks=False)
+        told(hasty, 400, shrinks=False)

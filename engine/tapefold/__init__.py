@@ -151,6 +151,9 @@ from tapefold.events import (
     pack,
 )
 from tapefold.folds.book_view import BookView
+from tapefold.folds.depth import Walk
+from tapefold.folds.orders import Order
+from tapefold.folds.rules import floor_amount, floor_price
 from tapefold.history import History
 from tapefold.imports import Captured, Format, Imported, import_capture
 from tapefold.log import Log, LogReader, Record, open_log, read_log
@@ -252,6 +255,7 @@ __all__ = [
     "Mismatch",
     "Named",
     "Nanos",
+    "Order",
     "OrderAccepted",
     "OrderCancelRejected",
     "OrderCancelRequested",
@@ -314,6 +318,7 @@ __all__ = [
     "Unsubscribe",
     "Verified",
     "Views",
+    "Walk",
     "WatchAccount",
     "WatchClock",
     "WrongInstrument",
@@ -324,6 +329,8 @@ __all__ = [
     "exactly",
     "exchanges",
     "fixed",
+    "floor_amount",
+    "floor_price",
     "import_capture",
     "load_adapter",
     "open_engine",

@@ -9,8 +9,6 @@ import msgspec
 from tapefold.errors import UnknownInstrument
 from tapefold.events import (
     AccountRequestFailed,
-    AccountStreamChanged,
-    AccountSurveyed,
     AnyEvent,
     BookDelta,
     BookInvalidated,
@@ -24,7 +22,6 @@ from tapefold.events import (
     Quote,
     RateLimited,
     RequestFailed,
-    RunStarted,
     StreamStale,
     Trade,
 )
@@ -87,12 +84,9 @@ class Views:
             ConnectionClosed: self.connections.close,
             FrameRejected: lambda event: self._note("frame_rejected"),
             RequestFailed: lambda event: self._note("request_failed"),
-            RunStarted: lambda event: None,
             StreamStale: self.health.went_stale,
             RateLimited: self.health.was_limited,
             ClockAdjusted: self.health.compared,
-            AccountStreamChanged: lambda event: None,
-            AccountSurveyed: lambda event: None,
             AccountRequestFailed: lambda event: self._note("request_failed"),
             CancelAllEnded: lambda event: None,
             **self._accounts.hears,
@@ -140,6 +134,10 @@ class Views:
             raise UnknownInstrument(f"{name} is {what}; there is {there or 'no instrument yet'}")
         number = rows[0].instrument
         return BookView(self.instruments, number, self.books[number], stale=stale)
+
+    def ready(self, exchange: str) -> bool:
+        """Whether an account was surveyed in this run, so that orders may leave."""
+        return exchange in self._accounts.surveyed and self.balances.opened(exchange)
 
     # As bytes
 

@@ -6,6 +6,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from tapefold.events import (
+    AccountStreamChanged,
+    AccountSurveyed,
     AccountWatched,
     BalanceAdjusted,
     BalanceChanged,
@@ -31,6 +33,7 @@ from tapefold.events import (
     OrderSubmitted,
     RequestAnswered,
     RiskLimited,
+    RunStarted,
     TradingHalted,
     TradingResumed,
     TradingRulesSet,
@@ -76,6 +79,7 @@ class State(Struct, frozen=True, array_like=True):
     fees: list[FeeScheduleSet]
     risk: risk.State
     rules: list[TradingRulesSet]
+    surveyed: list[str]
 
 
 FOLDS: Final = State.__struct_fields__
@@ -91,6 +95,8 @@ class Accounts:
         self.fees = FeeRates(instruments)
         self.risk = Risk()
         self.rules = TradingRules()
+        self.surveyed: dict[str, None] = {}
+        """The exchanges whose account was surveyed in this run, and that take our key."""
         self.hears: dict[type, Callable[[Any], None]] = {
             **dict.fromkeys(_OF_ORDERS, self.orders.apply),
             **dict.fromkeys((OrderFilled, FillCorrected), self._filled),
@@ -100,6 +106,9 @@ class Accounts:
             **dict.fromkeys(_OF_RISK, self.risk.apply),
             FeeScheduleSet: self.fees.apply,
             TradingRulesSet: self.rules.apply,
+            AccountSurveyed: self._was_surveyed,
+            AccountStreamChanged: self._changed,
+            RunStarted: self._started,
         }
 
     def state(self) -> State:
@@ -111,6 +120,7 @@ class Accounts:
             fees=self.fees.state(),
             risk=self.risk.state(),
             rules=self.rules.state(),
+            surveyed=sorted(self.surveyed),
         )
 
     def restore(self, state: State) -> None:
@@ -121,6 +131,17 @@ class Accounts:
         self.fees.restore(state.fees)
         self.risk.restore(state.risk)
         self.rules.restore(state.rules)
+        self.surveyed = dict.fromkeys(state.surveyed)
+
+    def _was_surveyed(self, event: AccountSurveyed) -> None:
+        self.surveyed[event.exchange] = None
+
+    def _changed(self, event: AccountStreamChanged) -> None:
+        if event.reason == "key":
+            self.surveyed.pop(event.exchange, None)
+
+    def _started(self, _: RunStarted) -> None:
+        self.surveyed.clear()
 
     def _filled(self, event: OrderFilled | FillCorrected) -> None:
         self.orders.apply(event)

@@ -60,7 +60,6 @@ class Account:
         self._take_in: TakeIn | None = None
         self.command: WatchAccount | None = None
         """How it is followed; None: it is not."""
-        self._ready = False
         self._polled: Nanos = 0
         self._counted: Nanos = 0
         """When balances were last stated."""
@@ -100,8 +99,7 @@ class Account:
         """The rule by which no order may leave now; empty when one may."""
         if self.stream.state == "refused":
             return "key"
-        opened = self._core.views.balances.opened(self._exchange)
-        return "" if self._ready and opened else "not_ready"
+        return "" if self._core.views.ready(self._exchange) else "not_ready"
 
     @property
     def watched(self) -> bool:
@@ -135,7 +133,6 @@ class Account:
             self._core.conclude(time)
 
     def _surveyed(self, time: Nanos) -> None:
-        self._ready = True
         self._core.append(time, AccountSurveyed(exchange=self._exchange))
 
     def _poll(self, due: Nanos) -> None:
