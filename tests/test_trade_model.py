@@ -191,4 +191,4 @@ def test_a_planted_defect_is_noticed(
     hasty = replace(NAMED, name="hasty", rules=replace(NAMED.rules, missing_max=1))
     defect(monkeypatch)
     with pytest.raises(AssertionError):
-        told(hasty, 400, shrinks=False)
+        told(hasty, 1000, shrinks=False)

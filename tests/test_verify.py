@@ -108,7 +108,7 @@ def test_a_recorded_session_verifies(recorded: Callable[[str], Session], tmp_pat
 Planted: TypeAlias = tuple[type, str, Any, str, str]
 PLANTED: list[Planted] = [
     (RunStarted, "seed", 8, "the replay says 7, the log 8", "none"),
-    (InstrumentListed, "tick", Decimal(5), "the log Decimal('5')", "none"),
+    (InstrumentListed, "tick", Decimal(5), "the replay says 0.01, the log 5", "none"),
     (InstrumentListed, "base", "Z", "the replay says 'A', the log 'Z'", "none"),
     (ConnectionOpened, "lane", "binance/9", "'binance/1', the log 'binance/9'", "connections"),
     (BookSnapshot, "sequence", 9, "the replay says 10, the log 9", "none"),

@@ -1,6 +1,7 @@
 """Verifying: that a log is what was written, and that a session, replayed, gives it."""
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tapefold.history import History
 from tapefold.log import Log, LogReader
 from tapefold.replay import Replay
 from tapefold.session import Session
-from tapefold.units import Nanos
+from tapefold.units import Nanos, fixed
 from tapefold.views import Views
 
 _CHUNK = 4096
@@ -116,7 +117,13 @@ def _difference(position: int, replayed: AnyEvent | None, logged: AnyEvent | Non
     field, (ours, theirs) = next(
         (field, pair) for field, pair in _fields(replayed, logged) if pair[0] != pair[1]
     )
-    return Difference(position, name, field, repr(ours), repr(theirs))
+    order = getattr(logged, "client_order_id", "")
+    return Difference(position, f"{name} {order}".rstrip(), field, _said(ours), _said(theirs))
+
+
+def _said(value: Any) -> str:
+    """A value as a person reads it: a number without its type, all else as Python writes it."""
+    return fixed(value) if isinstance(value, Decimal) else repr(value)
 
 
 def _fields(one: Any, other: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:

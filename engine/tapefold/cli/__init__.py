@@ -6,10 +6,11 @@ terminal.py   writing: to a terminal, to a pipe, and progress
 when.py       moments, spans and speeds, as people write and read them
 tables.py     tables and ladders, apart from where they are shown
 facts.py      what a session or a log is, as data
-records.py    a log's records as lines and as JSON
+accounts.py   orders and money, as data; account_tables.py: as tables
+records.py    a log's records as lines and as JSON; what they say is in sentences.py, money.py, known.py
 paths.py      which is a session, which a log
 play.py       playing a session at a pace, up to a point, into a log
-replay.py, imports.py, show.py, verify.py, session.py   a command each
+replay.py, record.py, mock.py, sim.py, imports.py, show.py, verify.py, session.py   a command each
 
 A command is imported when it is called: `tapefold --version` needs none of them.
 """
