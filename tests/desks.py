@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from builders import START, World
-from flavours import NAMED, NATIVES, TINY, Flavour, Row, TinyAdapter
+from flavours import NAMED, NATIVES, TINY, Flavour, Row
+from tiny_adapter import TinyAdapter
 
 from tapefold.adapter import (
     Close,

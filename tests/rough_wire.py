@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from builders import MILLISECOND, START, digest_of
-from flavours import TINY, Answer, Flavour, TinyAdapter, TinyExchange
+from flavours import TINY, Answer, Flavour, TinyExchange
+from tiny_adapter import TinyAdapter
 
 from tapefold.adapter import (
     CancelAll,

@@ -38,6 +38,7 @@ from tapefold.events import (
     CancelAllEnded,
     DeadlinePassed,
     FeeScheduleSet,
+    InstrumentListed,
     OrderCancelRequested,
     OrderFilled,
     OrderNotFound,
@@ -780,3 +781,38 @@ def test_instruments_that_nobody_subscribed_to_are_listed_when_an_order_names_th
     assert listed.native_symbol == "LTCUSDT"
     assert desk.of(OrderReported)[0].instrument == 0
     assert desk.told() == ["ForeignOrderSeen"]
+
+
+def test_an_order_that_waits_too_long_for_its_turn_does_not_leave() -> None:
+    """The exchange asks for a rest while an order waits for its window: its price is old after it."""
+    desk = ready(windows={"orders": Rate(1, SECOND)})
+    name = desk.open()
+    desk.tell(Query(name))
+    waits = desk.submit(amount="0.5")
+    assert desk.waiting() == [("order", name)]
+    desk.reply("order", None, 418, retry_after=300)
+    desk.wait(2 * SECOND)
+    assert rejected_before(desk, waits) == "rate"
+    desk.wait(600 * SECOND)
+    assert ("place", waits) not in desk.waiting()
+    assert desk.free("USDT") == 9900
+
+
+def test_a_token_whose_renewal_has_to_wait_is_still_good() -> None:
+    desk = Desk(IDS_ONLY).watched()
+    desk.reply("token", "T1")
+    desk.connect()
+    desk.surveyed()
+    kept_alive(desk, 503)
+    assert desk.took(Close) == 0
+    desk.wait(SECOND)
+    desk.reply("keep_alive", {})
+    assert ("token", "") not in desk.waiting()
+
+
+def test_an_instrument_that_the_stream_brings_up_is_listed_when_it_came() -> None:
+    desk = ready()
+    desk.wait(MINUTE)
+    desk.say(row("", id="e9", native="LTCUSDT"))
+    times = [time for time, event in desk.log_of() if isinstance(event, InstrumentListed)]
+    assert times == [desk.now]

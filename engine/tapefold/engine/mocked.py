@@ -10,7 +10,7 @@ from tapefold.engine.engine import Engine
 from tapefold.errors import Refused
 from tapefold.kernel import Kernel, Run
 from tapefold.log import Log
-from tapefold.mock import Door, open_mock
+from tapefold.mock import Door, open_mock, timeline_of
 from tapefold.session import Session
 from tapefold.units import Nanos
 from tapefold.wire import Onlooker, Tee, Wire
@@ -50,8 +50,9 @@ class Mocked:
         """Play it to its end. Raises `Mismatch` and `SessionError`."""
         ready.started()
         await engine.wanted.wait()
+        timeline = timeline_of(self._session, free=False)
         async with open_mock(
-            self._session, speed=self._speed, virtual=self._virtual, barrier=BARRIER
+            timeline, speed=self._speed, virtual=self._virtual, barrier=BARRIER
         ) as door:
             wire = Wire(
                 self.kernel,

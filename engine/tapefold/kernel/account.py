@@ -234,6 +234,9 @@ class Account:
         if order.ended:
             self._alive.pop(order.client_order_id, None)
             self.survey.ended(time, order)
+            if not order.due:
+                self._requests.forget(("order", order.client_order_id))
+                self._requests.forget(("fills", order.client_order_id))
             self.trade.ended(time)
 
 

@@ -106,7 +106,7 @@ class Answers:
         word = self._adapter.refusal(frame)
         self._fail(frame, wanted, word)
         self._mind(frame, word)
-        if wanted == KEEP_ALIVE:
+        if wanted == KEEP_ALIVE and word not in ("rate", "busy", "time"):
             self._account.stream.expired(frame.time)
         else:
             self._requests.try_again(frame.time, wanted)

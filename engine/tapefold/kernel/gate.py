@@ -40,6 +40,13 @@ class Gate:
         (self._urgent if urgent else self._waiting).append(entry)
         self._go(time)
 
+    def drop(self, entry: Entry) -> bool:
+        """It need not leave any more; False where it has left."""
+        if entry not in self._urgent:
+            return False
+        self._urgent.remove(entry)
+        return True
+
     def rest(self, until: Nanos) -> None:
         """Nothing leaves before *until*."""
         self._until = max(self._until, until)

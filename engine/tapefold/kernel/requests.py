@@ -76,6 +76,11 @@ class Requests:
         self.ask(time, wanted)
         return True
 
+    def forget(self, wanted: Wanted) -> None:
+        """It will not be asked any more."""
+        for known in (self.asked, self._tries, self._troubled):
+            known.pop(wanted, None)
+
     def rest(self, until: Nanos) -> None:
         """Ask nothing before *until*."""
         self._gate.rest(until)
@@ -98,9 +103,14 @@ class Requests:
         self._tries[wanted] = 0
         self.ask(time, wanted)
 
-    def once(self, time: Nanos, request: Request) -> None:
-        """Ask this, once and never again, before all that waits: what changes something there."""
-        self._gate.add(time, Entry(lambda: request, self._send), urgent=True)
+    def once(self, time: Nanos, request: Request) -> Callable[[], bool]:
+        """Ask this, once and never again, before all that waits: what changes something there.
+
+        To call what it gives is to take it back; that gives False where it has left.
+        """
+        entry = Entry(lambda: request, self._send)
+        self._gate.add(time, entry, urgent=True)
+        return partial(self._gate.drop, entry)
 
     def wait(self, time: Nanos, costs: Mapping[str, int]) -> Nanos:
         """How long what costs so much would have to wait if it were asked now."""

@@ -4,8 +4,9 @@ A wish is a fact before anything leaves (`OrderSubmitted`, `OrderCancelRequested
 let ourselves carry out is that fact and its refusal in one step, with the rule's name, and no request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 
 from tapefold.adapter import Adopt, CancelAll, LimitRisk, OrderRef, Rate, SetFees, Submit, Trader
 from tapefold.events import (
@@ -71,7 +72,9 @@ class Trade:
             return
         for window in self._counting(row.instrument):
             window.take(time)
-        self._requests.once(time, request)
+        recall = self._requests.once(time, request)
+        if self._requests.wait(time, request.costs):
+            self._core.at(time + ORDER_WAIT_MAX, partial(self._grown_old, order, recall))
 
     def adopt(self, time: Nanos, command: Adopt, row: InstrumentListed) -> None:
         """An order that is on the account already is ours from here on."""
@@ -164,6 +167,11 @@ class Trade:
             reason=rule,
         )
         self._core.append(time, event)
+
+    def _grown_old(self, order: OrderSubmitted, recall: Callable[[], bool], now: Nanos) -> None:
+        """An order that still waits to leave, since the exchange asked for a rest meanwhile, does not."""
+        if recall():
+            self._refuse(now, order, "rate")
 
     def _hurried(self, time: Nanos, instrument: int, costs: Mapping[str, int]) -> str:
         """The rule of too many orders in too short a time, ours or the exchange's; or empty."""

@@ -30,15 +30,22 @@ from tapefold.units import Nanos
 class Wide(Mapping[str, InstrumentListed]):
     """Every instrument of an exchange, as an adapter sees them: one that is looked up is listed."""
 
-    def __init__(self, feed: Feed, time: Nanos = 0) -> None:
-        self._feed, self.time = feed, time
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self.time: Nanos = 0
+        """When an answer was last read."""
 
     def __getitem__(self, native: str) -> InstrumentListed:
         """Of the log, or of the exchange's list, and so from now on of the log."""
-        row = self._feed.known.get(native) or self._feed.find(self.time, native)
+        row = self._feed.known.get(native) or self._feed.find(self._now(), native)
         if row is None:
             raise KeyError(native)
         return row
+
+    def _now(self) -> Nanos:
+        """When what is being read came: as an answer, or on the private lane. Stamps never go back."""
+        lane = self._feed.private.stream.lane if self._feed.private else None
+        return max(self.time, lane.heard if lane else 0)
 
     def __iter__(self) -> Iterator[str]:
         """Of the log alone."""

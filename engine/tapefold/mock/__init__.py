@@ -19,7 +19,7 @@ outside.py    HTTP for clients of other processes
 """
 
 from tapefold.mock.conductor import Tempo
-from tapefold.mock.door import Door, open_mock
+from tapefold.mock.door import Door, open_mock, timeline_of
 from tapefold.mock.part import Said
 from tapefold.mock.timeline import Answer, Timeline, load
 from tapefold.mock.transport import CassetteTransport, load_answers
@@ -34,4 +34,5 @@ __all__ = [
     "load",
     "load_answers",
     "open_mock",
+    "timeline_of",
 ]

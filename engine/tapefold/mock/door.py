@@ -117,7 +117,7 @@ async def open_mock(  # noqa: PLR0913 - each is a word of its own, and all have 
     Raises `SessionError`, and `Mismatch` where the client does something that is not on the tape (the
     block is cancelled then), leaves before the tape is done, or does not take in what was said.
     """
-    timeline = session if isinstance(session, Timeline) else _load(session, adapters)
+    timeline = session if isinstance(session, Timeline) else timeline_of(session, adapters)
     barrier, start = patience if barrier is None else barrier, timeout if start is None else start
     tempo = Tempo(speed, patience, timeout, barrier, start)
     server, conductor = _cast(Score(timeline, strict=strict), tempo, virtual=virtual)
@@ -165,11 +165,18 @@ async def _listen(
     return door
 
 
-def _load(session: Session, adapters: Mapping[str, Adapter] | None) -> Timeline:
+def timeline_of(
+    session: Session, adapters: Mapping[str, Adapter] | None = None, *, free: bool = True
+) -> Timeline:
+    """A session's tape, to be played. Raises `SessionError`.
+
+    Without *free*, polls and heartbeats are owed like all else: so to an engine that asks exactly as
+    the recorded one did, each answer comes at its own moment.
+    """
     meta = session.meta
     made = adapters or {exchange: load_adapter(exchange) for exchange in meta.exchanges}
     tapings = {
-        exchange: replace(taping, free=(*taping.free, *meta.free))
+        exchange: replace(taping, free=(*taping.free, *meta.free) if free else ())
         for exchange, adapter in made.items()
         for taping in (adapter.description.taping,)
     }
