@@ -25,7 +25,7 @@ _FATES: Final[dict[Fate, int]] = {
     "stale": 2,
     "reply_lost": 1,
     "lost": 1,
-    "late": 3,
+    "late": 1,
     "busy_after": 1,
     "limited": 1,
 }
@@ -88,6 +88,14 @@ def _one_of_ours(wire: RoughWire, n: int) -> str:
 def arrive(wire: RoughWire, chance: Chance) -> bool:
     if there := bool(wire.out):
         wire.arrive(chance.n, FATES[chance.n // 7 % len(FATES)])
+    return there
+
+
+def given_up(wire: RoughWire, chance: Chance) -> bool:
+    """A request takes so long that nobody waits for its answer any more."""
+    if there := bool(wire.out):
+        wire.arrive(chance.n, "late")
+        wire.reply(-1)
     return there
 
 
@@ -199,7 +207,8 @@ _OFTEN: Final[dict[Callable[[RoughWire, Chance], bool], int]] = {
     query: 2,
     cancel_all: 1,
     arrive: 12,
-    arrive_late: 5,
+    given_up: 3,
+    arrive_late: 4,
     reply: 12,
     hear: 10,
     repeat: 2,

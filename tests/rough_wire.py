@@ -20,6 +20,7 @@ from tapefold.adapter import (
     Frame,
     Open,
     Outgoing,
+    Rate,
     Request,
     Send,
     WatchAccount,
@@ -36,6 +37,8 @@ LAG: Final = SECOND
 WATCH: Final = WatchAccount(
     TINY, poll=40 * SECOND, poll_silent=10 * SECOND, silence_max=60 * SECOND
 )
+WINDOWS: Final = {"weight": Rate(30, 10 * SECOND), "orders": Rate(6, 10 * SECOND)}
+"""Narrow, so that what is asked has to wait now and then."""
 CALM: Final = 600 * SECOND
 """After so long a rest everything is settled: longer than all deadlines and backoffs in a row."""
 Fate: TypeAlias = Literal[
@@ -83,7 +86,7 @@ class RoughWire:
     """A kernel, a tiny exchange, and all that is on its way between them."""
 
     def __init__(self, flavour: Flavour, keep_max: int = 4096) -> None:
-        self.exchange, self.adapter = TinyExchange(flavour), TinyAdapter(flavour)
+        self.exchange, self.adapter = TinyExchange(flavour), TinyAdapter(flavour, WINDOWS)
         self.keep_max, self.now, self.runs = keep_max, START, 0
         self.tape = Tape()
         self.lane = ""

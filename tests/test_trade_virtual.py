@@ -360,6 +360,32 @@ async def test_a_wrong_key_is_told_once_and_nothing_is_asked_any_more(
             assert all(e.refusal == "key" for e in failed)
 
 
+async def test_a_run_whose_order_ids_would_be_too_long_is_told_so(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_virtual(FUNDED) as exchange:
+        async with open_engine(exchange.live()._replace(run_id="x" * 40)) as engine:
+            engine.subscribe("binance", PAIR)
+            engine.command(WatchAccount("binance"))
+            await engine.until(lambda views: views.ready("binance"))
+            with pytest.raises(BadInput, match="shorter run_id"):
+                engine.submit(buy(Decimal(60000)))
+
+
+async def test_an_instrument_s_own_fees_are_asked_for_once_it_is_traded(
+    autojump_clock: MockClock,
+) -> None:
+    async with trading() as (exchange, engine):
+        for _ in range(2):
+            engine.submit(buy(bid(engine, ticks_below=2000)))
+        await trio.sleep(1)
+        assert exchange.asked.count("/api/v3/account/commission") == 1
+        instrument = engine.views.book(PAIR).instrument.instrument
+        schedule = engine.views.fees.schedule("binance", instrument)
+        assert schedule is not None
+        assert (schedule.instrument, schedule.source) == (instrument, "exchange")
+
+
 async def test_an_account_without_keys_is_refused_with_what_is_missing() -> None:
     async with open_virtual(FUNDED) as exchange:
         async with open_engine(exchange.live()._replace(keys={})) as engine:

@@ -65,6 +65,8 @@ class Account:
         """When balances were last stated."""
         self._alive: dict[str, Nanos] = {}
         """When an order of ours, by client order id, last gave a sign of life."""
+        self._asked_fees: dict[str, None] = {}
+        """The instruments whose fees were asked for, by native name."""
         self.special: dict[type, Callable[[Nanos, Any], None]] = {
             AccountStreamChanged: self.stream.changed,
             OrderReported: self._reported,
@@ -105,6 +107,13 @@ class Account:
     def watched(self) -> bool:
         """Whether it is followed, and not refused."""
         return self.command is not None and self.stream.state != "refused"
+
+    def ask_fees(self, time: Nanos, native: str) -> None:
+        """An instrument is traded: ask what that costs, once a run."""
+        if self.unready or native in self._asked_fees or self._adapter.fees(native) is None:
+            return
+        self._asked_fees[native] = None
+        self._requests.ask(time, ("fees", native))
 
     # Surveys and polls
 

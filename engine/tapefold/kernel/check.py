@@ -102,6 +102,8 @@ def _check_account(command: Command, views: Views, feed: Feed, trading: Trading 
             raise UnknownInstrument(f"{feed.exchange} does not list {name!r}, or not yet")
     for field in _NUMBERS:
         _check_number(field, getattr(command, field, None), signed=field.endswith("_rate"))
+    if isinstance(command, Submit | Adopt):
+        trading.check_id()
     if isinstance(command, Submit):
         _check_order(command)
     elif isinstance(command, Adopt):

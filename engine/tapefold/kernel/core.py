@@ -83,8 +83,12 @@ class Core:
     def next_order_id(self) -> str:
         """A new client order id: the run's, and the number of the order in it."""
         self.orders += 1
-        self.order_id = f"{self.run_id}-{self.orders}"
+        self.order_id = self.id_of(self.orders)
         return self.order_id
+
+    def id_of(self, number: int) -> str:
+        """The client order id of the run's order with this number."""
+        return f"{self.run_id}-{number}"
 
     def ask(self, request: Request, lane: str) -> Request:
         """Send a request; it gets the run's next number."""

@@ -17,6 +17,7 @@ from tapefold.adapter import (
     Trader,
     WatchAccount,
 )
+from tapefold.errors import BadInput
 from tapefold.events import UNLISTED, InstrumentListed
 from tapefold.kernel.account import Account, TakeIn
 from tapefold.kernel.answers import Answers
@@ -70,6 +71,15 @@ class Trading:
         self._answers = Answers(adapter, core, feed.requests, self.account, feed.clock)
         feed.private = self.account
 
+    def check_id(self) -> None:
+        """That the next order's id is one that the exchange takes. Raises `BadInput`."""
+        name, rules = self._core.id_of(self._core.orders + 1), self._adapter.description.account
+        if rules and len(name) > rules.id_max:
+            raise BadInput(
+                f"{name!r} is too long an order id for {self._feed.exchange}, which takes {rules.id_max} "
+                "characters: give the run a shorter run_id"
+            )
+
     # Frames
 
     def responded(self, frame: Frame, request: Request) -> None:
@@ -104,6 +114,7 @@ class Trading:
         assert order is not None, "what was just submitted is known"
         self.account.heard_of(time, order.client_order_id)
         self.account.attendance.expire(order)
+        self.account.ask_fees(time, row.native_symbol)
 
     def adopt(self, time: Nanos, command: Adopt) -> None:
         """Take over an order that is on the account already."""
