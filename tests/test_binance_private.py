@@ -336,7 +336,8 @@ def test_the_stream_needs_no_token_but_for_sessions_of_before_2026() -> None:
 
 
 def test_an_answer_without_a_token_has_none() -> None:
-    for data in (b"{}", b'{"code":-2014,"msg":"x"}', b'{"listenKey":5}', b"<html>"):
+    deep = b'{"x":' + b"[" * 100_000
+    for data in (b"{}", b'{"code":-2014,"msg":"x"}', b'{"listenKey":5}', b"<html>", deep):
         with pytest.raises(ValueError):  # noqa: PT011  msgspec's words are its own
             binance_listen_key().read_token(Frame(0, "binance/http", "response", data))
 
@@ -389,6 +390,38 @@ def test_a_value_that_they_do_not_know_was_not_said() -> None:
 def test_an_order_made_smaller_has_a_new_amount() -> None:
     (told,) = report(x="REPLACED", q="0.70000000")
     assert told == msgspec.structs.replace(TAKEN, amount=Decimal("0.7"), revision=NOW)
+
+
+LESSENED: list[tuple[str, str, str, str | None]] = [
+    ("NEW", "1.00000000", "0.40000000", "0.6"),
+    ("PARTIALLY_FILLED", "1.00000000", "0.40000000", "0.6"),
+    ("FILLED", "1.00000000", "0.40000000", "0.6"),
+    ("NEW", "1.00000000", "0.00000000", None),
+    ("NEW", "0.00000000", "0.40000000", None),
+    ("EXPIRED_IN_MATCH", "1.00000000", "0.60000000", None),
+    ("EXPIRED", "1.00000000", "0.60000000", None),
+    ("CANCELED", "1.00000000", "0.40000000", None),
+]
+
+
+@pytest.mark.parametrize(("state", "ordered", "prevented", "left"), LESSENED)
+def test_what_self_trade_prevention_took_of_an_order_makes_it_smaller_until_its_end(
+    state: str, ordered: str, prevented: str, left: str | None
+) -> None:
+    """At its end it is its state that tells: with what is left of it, it would seem filled."""
+    amount = None if left is None else Decimal(left)
+    (told,) = report(x="TRADE_PREVENTION", X=state, q=ordered, A=prevented, B=prevented)
+    page = {**QUERIED, "status": state, "origQty": ordered, "preventedQuantity": prevented}
+    (asked,) = answered("order", page)
+    for each in (told, asked):
+        assert isinstance(each, OrderReported)
+        revision = 0 if amount is None else NOW
+        assert (each.says, each.amount, each.revision) == (STATES[state], amount, revision)
+
+
+def test_an_order_made_smaller_by_hand_lost_what_was_prevented_too() -> None:
+    (told,) = report(x="REPLACED", q="0.70000000", A="0.20000000")
+    assert told == msgspec.structs.replace(TAKEN, amount=Decimal("0.5"), revision=NOW)
 
 
 @pytest.mark.parametrize(
@@ -573,6 +606,7 @@ KEPT_OUT: list[tuple[int, int, str, Refusal]] = [
     (400, -2010, "Order would immediately match and take.", "would_match"),
     (400, -2010, "Market is closed.", "market_closed"),
     (400, -2010, "Something else.", "other"),
+    (400, -1010, "Account has insufficient balance for requested action.", "balance"),
     (400, -1013, "Filter failure: LOT_SIZE", "filter"),
     (400, -1013, "Market is closed.", "market_closed"),
     (400, -1100, "Illegal characters found in parameter 'price'.", "invalid"),
@@ -596,6 +630,7 @@ NOT_KNOWN: list[tuple[int, int, str, Refusal]] = [
     (503, -1008, "Server is currently overloaded.", "busy"),
     (503, -2010, "Account has insufficient balance.", "unknown_outcome"),
     (400, -2010, "Duplicate order sent.", "duplicate"),
+    (400, -1010, "Duplicate order sent.", "duplicate"),
 ]
 
 
@@ -619,7 +654,18 @@ def test_an_order_whose_fate_they_do_not_tell_is_unanswered(
 
 @pytest.mark.parametrize("status", [302, 400, 404, 408, 500, 502])
 @pytest.mark.parametrize(
-    "page", [b"", b"<html>Bad gateway</html>", b"[]", b'{"code":"x"}', b"\xff"]
+    "page",
+    [
+        b"",
+        b"<html>Bad gateway</html>",
+        b"[]",
+        b'{"code":"x"}',
+        b'{"code":0,"msg":"somebody else\'s"}',
+        b'{"code":404,"msg":"somebody else\'s"}',
+        b"\xff",
+        b'{"x":' + b"[" * 100_000,
+    ],
+    ids=len,
 )
 def test_a_page_that_is_not_the_exchange_s_leaves_an_order_unanswered(
     status: int, page: bytes
@@ -666,6 +712,7 @@ def test_a_cancel_that_is_yet_to_be_done_was_taken() -> None:
         (400, -2011, "Unknown order sent.", "gone", "unknown_order"),
         (400, -2011, "", "gone", "unknown_order"),
         (400, -2013, "Order does not exist.", "gone", "unknown_order"),
+        (400, -1010, "Unknown order sent.", "gone", "unknown_order"),
         (504, -1007, "", "unanswered", "unknown_outcome"),
         (503, -1008, "", "unanswered", "busy"),
         (429, -1003, "", "unanswered", "rate"),
@@ -710,7 +757,8 @@ def test_only_that_answer_says_that_an_order_was_not_found() -> None:
     assert answered("order", refused(-2013, "Order does not exist."), 400) == [
         OrderNotFound(exchange="binance", client_order_id="tf-1")
     ]
-    for status, code in ((400, -2011), (400, -1021), (500, -2013 + 1), (429, -1003), (404, 0)):
+    others = [(400, -2011), (400, -1021), (500, -2013), (503, -2026), (429, -1003), (404, 0)]
+    for status, code in others:
         assert answered("order", refused(code), status) == []
 
 

@@ -475,6 +475,14 @@ def test_no_message_makes_it_fail(texts: list[str], query: str) -> None:
     assert client.raw("GET", "depth", quote(query, safe="&=%")).status == 400
 
 
+def test_a_message_too_deep_to_be_read_is_told_so(sim: BinanceSim) -> None:
+    deep = '{"id":1,"method":"x","q":' + "[" * 100_000
+    sim.connect("m", "wss://stream.binance.com:9443/ws")
+    sim.connect("u", "wss://ws-api.binance.com/ws-api/v3")
+    assert said(sim, "m", deep)["code"] == 3
+    assert said(sim, "u", deep)["status"] == 400
+
+
 # Limits
 
 

@@ -360,6 +360,23 @@ async def test_a_wrong_key_is_told_once_and_nothing_is_asked_any_more(
             assert all(e.refusal == "key" for e in failed)
 
 
+async def test_a_key_that_may_not_trade_still_reads(autojump_clock: MockClock) -> None:
+    async def forbidden(request: Request, answer: Answer) -> Answer:
+        if request.method != "POST":
+            return answer
+        return Answer(
+            401, b'{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}'
+        )
+
+    async with trading(twist=forbidden) as (_, engine):
+        name = engine.submit(buy(bid(engine)))
+        await engine.until(ended(name))
+        assert said(engine, name) == ["Rejected"]
+        await trio.sleep(300)
+        assert engine.views.ready("binance")
+        assert len(events(engine, "surveyed")) > 1
+
+
 async def test_a_run_whose_order_ids_would_be_too_long_is_told_so(
     autojump_clock: MockClock,
 ) -> None:

@@ -47,6 +47,7 @@ from tapefold_adapters.binance.facts import (
     Subject,
     WireSide,
     holdings,
+    without_prevented,
 )
 from tapefold_adapters.binance.messages import Id, Time, nanos
 
@@ -70,6 +71,8 @@ class _Order(Struct, gc=False, kw_only=True):
     """Ours, in the answer to a cancel: `clientOrderId` is then the cancel's own."""
     side: WireSide | None = None
     status: str = ""
+    origQty: str = "0"
+    preventedQuantity: str | None = None
     executedQty: str | None = None
     cummulativeQuoteQty: str | None = None
     transactTime: Time = 0
@@ -161,7 +164,8 @@ class Answers:
                 pass
 
     def _refused(self, frame: Frame, request: Request) -> Iterator[AnyEvent]:
-        code, why = code_of(frame.data), refusal_of(frame.status, frame.data)
+        why = refusal_of(frame.status, frame.data)
+        code = None if frame.status >= 500 else code_of(frame.data)  # a fault proves nothing
         match request.purpose:
             case "place" if why not in _UNKNOWN:
                 name = request.subject
@@ -275,7 +279,8 @@ def _became(request: Request, why: Refusal) -> RequestAnswered:
 
 
 def _state(row: _Order) -> State:
-    return State(row.status, row.executedQty, row.cummulativeQuoteQty, row.expiryReason)
+    size = without_prevented(row.status, row.origQty, row.preventedQuantity)
+    return State(row.status, row.executedQty, row.cummulativeQuoteQty, row.expiryReason, size)
 
 
 def _rates(parts: Sequence[_Rates]) -> tuple[Decimal, Decimal]:

@@ -1,18 +1,19 @@
 """Why Binance refused: its codes and messages, and the words of ours for them.
 
-The facts are those of its API documentation of July 2026. A code that is not here is `other`. An
-answer of no code at all did not come from the exchange's own rooms, so nobody knows what became of the
-request. Codes -1000 and -1001 (an error inside) are taken as unknown outcomes, too: unverified, and
-asking is always right.
+The facts are those of its API documentation of July 2026. A code that is not here is `other`. Its
+codes are negative: an answer of no such code did not come from the exchange's own rooms, so nobody
+knows what became of the request. Codes -1000 and -1001 (an error inside) are taken as unknown outcomes,
+too: unverified, and asking is always right.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Struct
 
 from tapefold import Refusal
 
+MATCHING_REFUSED: Final = -1010
 NO_SUCH_ORDER: Final = -2013
 ARCHIVED: Final = -2026
 CANCEL_REJECTED: Final = -2011
@@ -38,7 +39,7 @@ _WORDS: Final[dict[int, Refusal]] = {
     -2015: "key",
     ARCHIVED: "unknown_order",
 }
-_BY_MESSAGE: Final = frozenset({-1013, -2010, CANCEL_REJECTED})
+_BY_MESSAGE: Final = frozenset({MATCHING_REFUSED, -1013, -2010, CANCEL_REJECTED})
 """Codes that stand for several reasons: their message tells which."""
 _MESSAGES: Final[tuple[tuple[str, Refusal], ...]] = (
     ("insufficient balance", "balance"),
@@ -53,7 +54,7 @@ _STATUSES: Final[dict[int, Refusal]] = {401: "key", 403: "other", 418: "rate", 4
 
 
 class _Error(Struct):
-    code: int | None = None
+    code: Annotated[int, msgspec.Meta(lt=0)] | None = None
     msg: str = ""
 
 
@@ -70,7 +71,7 @@ _body = msgspec.json.Decoder(_Body).decode
 def _read(data: bytes) -> _Body:
     try:
         return _body(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Body()  # a page of some gateway's
 
 

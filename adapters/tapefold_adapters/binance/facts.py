@@ -60,6 +60,8 @@ class State(Struct, frozen=True):
     value: str | None = None
     """Of quote; negative where they do not know it."""
     why: str | None = ""
+    size: Decimal | None = None
+    """All that it can trade, where that is not what it was ordered to be."""
 
 
 class Execution(Struct, frozen=True):
@@ -85,8 +87,8 @@ class Subject(Struct, frozen=True):
     time: int
     """In nanoseconds."""
 
-    def order(self, state: State, *, amount: str = "") -> OrderReported:
-        """How it is. A state that nobody knows says nothing; the *amount* is given where it changed."""
+    def order(self, state: State) -> OrderReported:
+        """How it is. A state that nobody knows says nothing."""
         return OrderReported(
             exchange=self.exchange,
             instrument=self.row.instrument if self.row else UNLISTED,
@@ -97,8 +99,8 @@ class Subject(Struct, frozen=True):
             says=_STATES.get(state.name, ""),
             executed=_stated(state.executed),
             value=_stated(state.value),
-            amount=exact(amount) if amount else None,
-            revision=self.time if amount else 0,
+            amount=state.size,
+            revision=0 if state.size is None else self.time,
             reason=_REASONS.get(state.why or "") or _REASONS.get(state.name, ""),
         )
 
@@ -121,6 +123,19 @@ class Subject(Struct, frozen=True):
             fees=_fees(trade.fee, trade.asset),
             maker=trade.maker,
         )
+
+
+def without_prevented(name: str, ordered: str, prevented: str | None) -> Decimal | None:
+    """All that an order can trade, where part of it was taken away lest it trade with its own account.
+
+    None where nothing was, or the order is over: what is left of it then is nothing.
+    """
+    if not prevented or _STATES.get(name) not in ("open", "filled"):
+        return None
+    with exactly():
+        less = exact(prevented)
+        size = tidy(exact(ordered) - less)
+    return size if less and size > 0 else None
 
 
 def _stated(text: str | None) -> Decimal | None:

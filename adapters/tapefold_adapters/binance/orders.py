@@ -75,7 +75,10 @@ class Private:
 
     def read_token(self, frame: Frame) -> str:
         """The listen key."""
-        return _token(frame.data).listenKey
+        try:
+            return _token(frame.data).listenKey
+        except RecursionError:
+            raise ValueError("an answer too deep to be read") from None
 
     def keep_alive(self, token: str) -> Request | None:
         """Due every half hour: a listen key lives for one hour."""

@@ -4,7 +4,7 @@ An event comes alone on a stream by its listen key, and on the WebSocket API in 
 `{"subscriptionId": 0, "event": {...}}`; there are besides the answer to our subscription, and its end.
 After a stream was down nothing is repeated.
 
-Read: of executionReport s c C S x X i q z Z t l L Y n N m T r eR; of outboundAccountPosition u B (a f l);
+Read: of executionReport s c C S x X i q A z Z t l L Y n N m T r eR; of outboundAccountPosition u B (a f l);
 of balanceUpdate a d T. Nobody reads listStatus (each order of a list reports itself), externalLockUpdate,
 nor any other event.
 """
@@ -32,6 +32,7 @@ from tapefold_adapters.binance.facts import (
     Subject,
     WireSide,
     holdings,
+    without_prevented,
 )
 from tapefold_adapters.binance.messages import Id, Time, nanos
 
@@ -49,6 +50,7 @@ class _Report(
         "state": "X",
         "order_id": "i",
         "amount": "q",
+        "prevented": "A",
         "executed": "z",
         "value": "Z",
         "trade_id": "t",
@@ -74,6 +76,8 @@ class _Report(
     state: str
     order_id: Id
     amount: str = ""
+    prevented: str | None = None
+    """Of the amount what was taken away lest it trade with its own account."""
     executed: str
     value: str | None = None
     trade_id: MaybeId = -1
@@ -163,9 +167,11 @@ def _executed(data: bytes, exchange: str, known: Known) -> Iterator[AnyEvent]:
         time=nanos(said.time),
     )
     # By hand an order can be made smaller and keep its id. That `q` is then its new size is unverified.
-    amount = said.amount if said.happened == "REPLACED" else ""
+    size = without_prevented(said.state, said.amount, said.prevented)
+    if size is None and said.happened == "REPLACED" and said.amount:
+        size = exact(said.amount)
     why = said.expired or said.refused
-    yield subject.order(State(said.state, said.executed, said.value, why), amount=amount)
+    yield subject.order(State(said.state, said.executed, said.value, why, size))
     if said.happened == "TRADE":
         yield subject.fill(
             Execution(

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from tapefold.adapter import Frame, Request, Trader
 from tapefold.events import (
     AccountRequestFailed,
+    AccountStreamChanged,
     OrderReported,
     RateLimited,
     Refusal,
@@ -46,8 +47,9 @@ class Answers:
             if not take_in(self._account.reading, frame):
                 self._unanswered(frame, request)
             self._account.heard_of(time, request.subject)
-            self._mind(frame, None if frame.status == OK else self._adapter.refusal(frame))
-            return
+            if frame.status != OK and self._adapter.refusal(frame) == "time":
+                self._clock.look(time)
+            return  # a key that may not trade may still read: only what reads ends for it
         count = self._token(frame, wanted) or take_in(self._account.reading, frame)
         if count is not None and (count or frame.status == OK):
             if not self._requests.is_outdated(time, wanted):
@@ -111,10 +113,12 @@ class Answers:
         else:
             self._requests.try_again(frame.time, wanted)
 
-    def _mind(self, frame: Frame, word: Refusal | None) -> None:
+    def _mind(self, frame: Frame, word: Refusal) -> None:
         """What a refusal says of more than its request."""
         if word == "key":
-            self._account.stream.refuse(frame.time)
+            exchange = self._account.rules.exchange
+            event = AccountStreamChanged(exchange=exchange, state="refused", reason="key")
+            self._account.stream.changed(frame.time, event)
         elif word == "time":
             self._clock.look(frame.time)
 

@@ -133,6 +133,7 @@ class BinanceSim:
 
     def peek(self, request: Request) -> Answer:
         """What it would answer now, at no weight and whatever faults there are."""
+        assert request.method == "GET", "who looks on changes nothing"
         onlooker, none = Door(self.venue, Faults()), Faults()
         return Requests(onlooker, none, self._lanes, self._routes).answer(request, self._now)
 

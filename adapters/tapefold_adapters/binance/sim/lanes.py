@@ -124,7 +124,7 @@ class Lanes:
             said = _read(text.encode())
         except msgspec.ValidationError as error:
             return _invalid(str(error))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}
         return _done(lane, said) | {"id": said.id}
 

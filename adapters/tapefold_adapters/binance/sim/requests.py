@@ -116,7 +116,7 @@ class Requests:
         """A message of the WebSocket API, answered; None where nothing is."""
         try:
             said = _said(text.encode())
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             said, done = _Said(""), _Done(400, Failed(-1000, "Invalid request.").body)
         else:
             done = self._try(said.method, partial(self._over_socket, lane, said, time))
