@@ -127,10 +127,41 @@ def test_one_id_in_two_instruments_is_two_orders() -> None:
     assert account.told == ["Accepted", "ForeignOrderSeen(e)", "Filled(1)", "Filled(0.5)"]
 
 
+def test_a_foreign_order_of_another_instrument_is_not_ours_for_having_our_orders_id() -> None:
+    """The message that joins our name and the id does not say the instrument; our order does."""
+    account = Account(submitted())
+    account.frame(fill("T9", 2, client_order_id="theirs", instrument=8))
+    assert words(account.frame(said("open"))) == ["Accepted"]
+    account.frame(fill("T1", 1))
+    assert account.told == [
+        "ForeignOrderSeen(e)",
+        "Filled(2)",
+        "Accepted",
+        "Filled(1)",
+        "Completed(1)",
+    ]
+    assert account.order.told.abroad == {}
+
+
 def test_one_name_on_two_exchanges_is_two_orders() -> None:
     account = Account(submitted(), fill("T1", 1, exchange="steps"))
     assert account.order.status == "submitted"
     assert account.told == ["ForeignOrderSeen(e)", "Filled(1)"]
+
+
+def test_a_fill_of_a_foreign_order_waits_for_its_side_even_where_a_log_says_that_it_was_told() -> (
+    None
+):
+    """What is told is read again at the next start, and has to be readable."""
+    nameless: dict[str, Any] = {"client_order_id": "", "exchange_order_id": "z"}
+    foreign = ForeignOrderSeen(
+        exchange=X, instrument=INSTRUMENT, side="buy", exchange_order_id="z", time_exchange=1
+    )
+    account = Account(fill("T1", 1, **nameless, side=""), foreign)
+    account.frame(fill("T1", 1, **nameless, side=""))
+    assert account.told == ["ForeignOrderSeen(z)"]
+    account.frame(said("open", **nameless, side="buy"))
+    assert account.told == ["ForeignOrderSeen(z)", "Filled(1)"]
 
 
 # Rules
@@ -212,6 +243,12 @@ def test_what_is_not_proven_is_not_forgotten() -> None:
             account.frame(replace(fact, client_order_id=name, exchange_order_id=name))
     assert [*account.orders.ours] == ["alive", "doubted", "feeless"]
     assert account.orders.find("proven") is None
+
+
+def test_an_end_is_told_before_its_order_is_forgotten() -> None:
+    account = Account(submitted(), said("canceled", 0), keep_max=0)
+    assert account.told == ["Accepted", "Canceled(0)"]
+    assert account.orders.find("c") is None
 
 
 def test_an_order_with_news_is_not_forgotten_before_they_are_told() -> None:

@@ -300,6 +300,8 @@ def test_an_inferred_fill_gives_way_to_the_trades_it_stood_for() -> None:
     ]
     corrected = [event for event in account.log if isinstance(event, FillCorrected)]
     assert {event.reason for event in corrected} == {"trades_came"}
+    fills = [event for event in account.log if isinstance(event, OrderFilled)]
+    assert [str(event.executed) for event in fills] == ["1", "1", "1"]
     assert account.order.done.value == dec("99.5")
 
 
@@ -344,6 +346,32 @@ def test_a_submit_in_flight_is_not_rejected_however_often_it_is_not_found() -> N
         assert (account.order.status, account.order.doubt) == ("open", "")
 
 
+def test_an_order_by_value_holds_what_of_its_value_has_not_traded() -> None:
+    wanted = submitted(amount=None, quote_amount=dec(100), price=None, hold=dec(1))
+    account = Account(wanted, said("open"), fill("T1", "0.4", "99.5"))
+    assert now(account.order) == ("open", "", "60.2")
+    account.frame(said("filled", "0.9", "99.8"))
+    assert now(account.order) == ("closing", "fills", "60.2")
+    account.frame(fill("T2", "0.5", 120))
+    assert account.told[-2:] == ["Completed(0.9)", "Doubted()"]
+    assert account.order.held == 0
+
+
+def test_nothing_is_inferred_where_no_amount_or_no_value_is_missing() -> None:
+    """A stated value may be rounded otherwise than those of its trades; an amount may come without."""
+    account = Account(submitted(), fill("T1", 1), said("filled", 1, "100.5"), settle(1))
+    assert account.told == ["Accepted", "Filled(1)", "Completed(1)"]
+    short = Account(submitted(), fill("T1", "0.4"), said("open", 1, 40), settle(1))
+    assert short.told == ["Accepted", "Filled(0.4)", "Doubted(unreconciled)"]
+
+
+def test_an_order_that_was_only_answered_and_is_purged_is_canceled() -> None:
+    account = Account(submitted(exchange="purge"), said("pending", exchange="purge"))
+    for _ in range(3):
+        account.frame(missing(20, exchange="purge"))
+    assert account.told == ["Canceled(0)"]
+
+
 def test_a_cancel_that_lied_is_corrected() -> None:
     account = Account(submitted(), said("canceled", 0), fill("T1", "0.4"))
     assert account.told == [
@@ -376,6 +404,18 @@ def test_a_purged_order_that_traded_nothing_is_canceled() -> None:
     assert account.told[-2:] == ["Canceled(0)", "Doubted()"]
 
 
+def test_hearing_of_the_end_of_a_purged_order_again_is_no_sign_of_life() -> None:
+    account = Account(submitted(exchange="purge"), said("open", exchange="purge"))
+    account.frame(cancel())
+    account.frame(said("canceled", exchange="purge"))
+    account.frame(missing(20, exchange="purge"))
+    told = [*account.told]
+    account.frame(said("canceled", exchange="purge"))
+    assert account.told == told
+    account.frame(said("open", exchange="purge"))  # but this is one
+    assert account.order.status == "closing"
+
+
 def test_an_open_order_that_an_exchange_purged_is_canceled_after_three_not_founds() -> None:
     account = Account(submitted(exchange="purge"), said("open", exchange="purge"))
     for _ in range(3):
@@ -404,6 +444,13 @@ def test_a_cancel_refused_because_the_order_ended_is_not_told() -> None:
     account = Account(submitted(), said("open"), cancel())
     account.frame(answer("refused", 1, "unknown_order"), fill("T1", 1))
     assert account.told == ["Accepted", "Filled(1)", "Completed(1)"]
+
+
+def test_a_cancel_refused_while_the_order_closes_ends_with_it() -> None:
+    account = Account(submitted(), said("open"), cancel(), said("canceled"))
+    account.frame(answer("refused", 1, "busy"))
+    account.frame(closed(0))
+    assert account.told == ["Accepted", "Doubted(unreconciled)", "Canceled(0)", "Doubted()"]
 
 
 def test_an_unanswered_cancel_is_asked_for_again() -> None:

@@ -57,6 +57,14 @@ def test_what_is_bought_has_a_cost_and_what_is_sold_of_it_a_profit() -> None:
     assert held.unrealised(D("100.5")) == D(1)
 
 
+def test_one_number_is_one_text_however_it_came_to_be() -> None:
+    half = filled("buy", "0.5", "0.5", fees(BNB="0.5", USDT="0.5"))
+    held = position(half, half)
+    texts = [str(each) for each in (held.amount, held.cost, held.realised, held.cash)]
+    assert texts == ["1", "1", "-1", "-2"]
+    assert [str(fee) for _, fee in held.fees] == ["1", "1"]
+
+
 def test_what_is_sold_first_is_a_short_position() -> None:
     held = position(filled("sell", "2", "200"), filled("buy", "1", "90"))
     assert held == Position(amount=D(-1), cost=D(-100), realised=D(10), cash=D(110))
@@ -237,5 +245,5 @@ def test_a_fee_is_only_summed_where_nobody_said_what_is_base_and_what_is_quote()
 
 @pytest.mark.parametrize("side", ["buy", "sell"])
 def test_a_number_that_no_account_has_is_an_anomaly_and_nothing_of_it_counts(side: Side) -> None:
-    fold = positions([filled("buy", "1", "100"), filled(side, "1E+500", "1E-500")])
+    fold = positions([filled("buy", "1", "100"), filled(side, "1E+700", "1E-700")])
     assert (fold.of(X, ETH), fold.anomalies) == (Position(D(1), D(100), D(0), D(-100)), 1)

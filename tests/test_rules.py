@@ -137,6 +137,11 @@ def test_a_rule_that_nobody_gave_is_none() -> None:
     assert floor_amount(bare, D("1.50")) == D("1.5")
 
 
+def test_a_limit_of_nothing_is_below_the_least_even_where_nobody_gave_one() -> None:
+    for price in ("0", "-1"):
+        assert rule("1", price, price_min=D(0)) == "price_min"
+
+
 def test_ticks_and_lots_are_counted_from_the_least_price_and_size() -> None:
     row = listed(tick=D("0.5"), lot=D("0.3"), size_min=D("0.1"))
     rules = TradingRulesSet(instrument=ETH, price_min=D("0.2"))

@@ -24,6 +24,7 @@ from tapefold import (
     Declare,
     Engine,
     Halt,
+    LimitRisk,
     OrderFilled,
     OrderReported,
     OrderSubmitted,
@@ -232,6 +233,36 @@ async def test_what_is_no_order_is_an_error_and_leaves_no_trace(autojump_clock: 
         with pytest.raises(UnknownOrder):
             engine.command(Cancel("nobody"))
         assert engine.log.head == head
+
+
+async def test_a_number_is_logged_in_one_way_however_it_was_written(
+    autojump_clock: MockClock,
+) -> None:
+    async with trading() as (_, engine):
+        for text in ("0.010", "0.01", "1E-2"):
+            engine.submit(buy(bid(engine, ticks_below=2000), text))
+        amounts = {
+            str(e.amount) for e in events(engine, "submitted") if isinstance(e, OrderSubmitted)
+        }
+        assert amounts == {"0.01"}
+
+
+@pytest.mark.parametrize("text", ["1E+999999", "1E-999999", "1E+200000000"])
+async def test_an_absurd_number_is_refused_at_once(text: str, autojump_clock: MockClock) -> None:
+    async with trading() as (_, engine):
+        with pytest.raises(BadInput, match="too many digits"):
+            engine.submit(buy(Decimal(60000), text))
+
+
+async def test_a_band_measures_the_book_and_not_the_margin(autojump_clock: MockClock) -> None:
+    async with trading() as (_, engine):
+        engine.command(LimitRisk("binance", band=Decimal("0.01")))
+        market = Submit("binance", PAIR, "buy", Decimal("0.01"), order_type="market")
+        assert status(engine, engine.submit(market)) == "submitted"
+        far = engine.submit(buy(bid(engine) * 2))
+        assert status(engine, far) == "rejected"
+        (report,) = [e for e in events(engine, "reported") if isinstance(e, OrderReported)]
+        assert report.reason == "risk_band"
 
 
 async def test_an_order_whose_reply_is_lost_is_asked_about_and_never_sent_twice(

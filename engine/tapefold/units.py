@@ -35,6 +35,8 @@ DIGITS_MAX: Final = 18
 """The finest scale: with one digit more, 63 bits would not even hold the number 10."""
 MEMO_MAX: Final = 1 << 14
 """Prices remembered in a scale before it starts anew: about 2 MB."""
+_PLACES_MAX: Final = 40
+"""More before or after the point cannot be an account number."""
 _NUMBER = re.compile(r"[0-9]{1,60}(?:\.[0-9]{1,60})?", re.ASCII).fullmatch
 _ZEROS = tuple("0" * n for n in range(64))
 
@@ -157,7 +159,7 @@ def plain(value: int, digits: int) -> str:
 
 
 ACCOUNT: Final = Context(
-    prec=200,
+    prec=600,
     Emax=999,
     Emin=-999,
     traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, Clamped],
@@ -187,6 +189,18 @@ def exact(text: str, *, signed: bool = False) -> Decimal:
     if len(whole) + len(part) > 38 or len(part) > 30:
         raise TooLarge(text)
     return Decimal(f"{whole}.{part}" if part else whole)
+
+
+def is_account_number(number: Decimal) -> bool:
+    """Whether `exact` could have given it: finite, not negative, within its digits and decimals."""
+    # What is absurdly long is not even written out to look.
+    if not number.is_finite() or (number and abs(number.adjusted()) > _PLACES_MAX):
+        return False
+    try:
+        exact(fixed(number))
+    except ValueError:
+        return False
+    return True
 
 
 def tidy(number: Decimal) -> Decimal:

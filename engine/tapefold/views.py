@@ -30,6 +30,7 @@ from tapefold.folds.accounts import Accounts
 from tapefold.folds.anomalies import Anomalies
 from tapefold.folds.book import Book
 from tapefold.folds.book_view import BookView
+from tapefold.folds.bounds import bounded
 from tapefold.folds.connections import Connections
 from tapefold.folds.health import Health
 from tapefold.folds.instruments import Instruments
@@ -89,7 +90,7 @@ class Views:
             ClockAdjusted: self.health.compared,
             AccountRequestFailed: lambda event: self._note("request_failed"),
             CancelAllEnded: lambda event: None,
-            **self._accounts.hears,
+            **{kind: self._within(hear) for kind, hear in self._accounts.hears.items()},
         }
 
     @classmethod
@@ -195,6 +196,17 @@ class Views:
         return {name: sha256(_encode(fold)).hexdigest() for name, fold in folds}
 
     # What each event does
+
+    def _within(self, hear: Callable[[Any], None]) -> Callable[[Any], None]:
+        """To hear an event of an account, but not of numbers that no account has."""
+
+        def hear_bounded(event: Any) -> None:
+            if bounded(event):
+                hear(event)
+            else:
+                self._note("number_unbounded")
+
+        return hear_bounded
 
     def _quote(self, event: Quote) -> None:
         try:

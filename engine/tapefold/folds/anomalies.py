@@ -13,6 +13,7 @@ Word: TypeAlias = Literal[
     "levels_unreadable",
     "listing_taken_back",
     "scale_too_fine",
+    "number_unbounded",
 ]
 """What it was. A word is in digests, and so for ever; `TOLD` is what people are told."""
 TOLD: Final[dict[Word, str]] = {
@@ -23,6 +24,7 @@ TOLD: Final[dict[Word, str]] = {
     "levels_unreadable": "the levels of a book event cannot be read",
     "listing_taken_back": "an instrument's name or scale was taken back",
     "scale_too_fine": "a scale became too fine for what is known",
+    "number_unbounded": "an event about an account has a number that no account has",
 }
 State: TypeAlias = tuple[int, list[tuple[int, Word]]]
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
+from msgspec.structs import replace
+
 from tapefold.adapter import (
     Adopt,
     Cancel,
@@ -29,7 +31,7 @@ from tapefold.errors import AdapterError, BadInput, UnknownInstrument, UnknownOr
 from tapefold.events import UNLISTED
 from tapefold.kernel.feed import Feed
 from tapefold.kernel.trading import Trading
-from tapefold.units import exact, fixed
+from tapefold.units import is_account_number, tidy
 from tapefold.views import Views
 
 _NUMBERS: Final = (
@@ -43,6 +45,12 @@ _NUMBERS: Final = (
     "maker_rate",
     "taker_rate",
 )
+
+
+def normal(command: Command) -> Command:
+    """The same with its numbers as an account has them: 1.00 is 1, and a log does not tell them apart."""
+    given = {name: getattr(command, name, None) for name in _NUMBERS}
+    return replace(command, **{name: tidy(n) for name, n in given.items() if n is not None})
 
 
 def check(
@@ -118,10 +126,8 @@ def _check_number(field: str, number: object, *, signed: bool) -> None:
         raise BadInput(f"{field} is a Decimal, not {number!r}: Decimal('0.1'), never 0.1")
     if not number.is_finite():
         raise BadInput(f"{field} is {number}, which is no amount")
-    try:
-        exact(fixed(number), signed=signed)
-    except ValueError as error:
-        raise BadInput(f"{field} is {number:.40f}: negative, or of too many digits") from error
+    if not is_account_number(number.copy_abs() if signed else number):
+        raise BadInput(f"{field} is {number:.9g}: negative, or of too many digits")
 
 
 def _check_order(command: Submit) -> None:

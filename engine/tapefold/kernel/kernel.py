@@ -37,7 +37,7 @@ from tapefold.events import (
     TradingResumed,
 )
 from tapefold.kernel.account import PRIVATE
-from tapefold.kernel.check import check, exchange_of
+from tapefold.kernel.check import check, exchange_of, normal
 from tapefold.kernel.core import Core
 from tapefold.kernel.feed import Feed
 from tapefold.kernel.lane import Lane, Reading
@@ -128,6 +128,7 @@ class Kernel:
     def command(self, time: Nanos, command: Command) -> Sequence[Outgoing]:
         """Do as the caller says. Raises as `check` does, and has done nothing then."""
         self.check(command)
+        command = normal(command)
         self._core.fire(time)
         exchange = exchange_of(command, self.views)
         if isinstance(command, Halt | Resume):

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 from tapefold.adapter import Submit
 from tapefold.events import ZERO, Fees, InstrumentListed, RiskLimited
 from tapefold.folds.book_view import BookView
-from tapefold.folds.depth import Walk
 from tapefold.folds.rules import Wanted, broken
 from tapefold.units import Level, Side, exactly, tidy
 from tapefold.views import Views
@@ -31,14 +30,15 @@ class Wish(NamedTuple):
     """What one unit of its amount costs at the worst, in the asset that it pays with."""
     fees: Fees
     """What all of it would be charged."""
+    reach: Decimal | None
+    """The last price that it is to trade at: its limit, or by the book as it is; None: nobody knows."""
 
     @classmethod
     def of(cls, command: Submit, row: InstrumentListed, views: Views) -> "Wish":
         """What a command wishes for. A market order is reckoned by the book, or by its `worst`."""
-        price = command.price
         with exactly():
-            if price is None:
-                price = _reckoned(command, row, views)
+            reach = _reach(command, row, views)
+            price = _reckoned(command, reach)
             order = Wanted(command.order_type, command.amount, price, command.quote_amount)
             amount = command.amount
             if amount is None and price:
@@ -48,7 +48,7 @@ class Wish(NamedTuple):
                 fees = views.fees.estimate(
                     row.instrument, command.side, command.order_type, tidy(amount), price
                 )
-        return cls(row, command.side, order, _hold(command, price), fees)
+        return cls(row, command.side, order, _hold(command, price), fees, reach)
 
     @property
     def cost(self) -> Decimal:
@@ -87,11 +87,11 @@ def _passed(limit: RiskLimited, wish: Wish, views: Views) -> Iterator[str]:
         which = limit.instrument if limit.instrument >= 0 else None
         if len(views.orders.live(limit.exchange, which)) >= limit.open_orders_max:
             yield "risk_open_orders"
-    if limit.band is not None and price is not None:
+    if limit.band is not None:
         best = _opposite(wish.side, wish.row, views)
-        if best is None:
+        if best is None or wish.reach is None:
             yield "no_price"
-        elif _past(best.price, price, wish.side) > best.price * limit.band:
+        elif _past(best.price, wish.reach, wish.side) > best.price * limit.band:
             yield "risk_band"
 
 
@@ -113,21 +113,22 @@ def _opposite(side: Side, row: InstrumentListed, views: Views) -> Level | None:
     return book.best_ask if side == "buy" else book.best_bid
 
 
-def _reckoned(command: Submit, row: InstrumentListed, views: Views) -> Decimal | None:
-    """The price that a market order is reckoned with; None where nobody knows one."""
-    if command.worst is not None:
-        return command.worst
+def _reach(command: Submit, row: InstrumentListed, views: Views) -> Decimal | None:
+    if command.price is not None or command.worst is not None:
+        return command.price if command.price is not None else command.worst
     book = _book(row, views)
     if book is None:
         return None
-    walk: Walk
     if command.amount is not None:
-        walk = book.for_volume(command.side, command.amount)
-    else:
-        walk = book.for_value(command.side, command.quote_amount or ZERO)
-    if walk.worst is None:
-        return None
-    return tidy(walk.worst * (_ONE + MARGIN if command.side == "buy" else _ONE - MARGIN))
+        return book.for_volume(command.side, command.amount).worst
+    return book.for_value(command.side, command.quote_amount or ZERO).worst
+
+
+def _reckoned(command: Submit, reach: Decimal | None) -> Decimal | None:
+    """The price that an order is reckoned with: by the book there is a margin, for it moves."""
+    if reach is None or command.price is not None or command.worst is not None:
+        return reach
+    return tidy(reach * (_ONE + MARGIN if command.side == "buy" else _ONE - MARGIN))
 
 
 def _hold(command: Submit, price: Decimal | None) -> Decimal:

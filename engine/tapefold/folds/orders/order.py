@@ -111,7 +111,11 @@ class Order(Life, dict=True, kw_only=True, array_like=True):
         return replace(self, evidence=self.evidence.copy(), told=self.told.copy())
 
     def _heard(self, fact: FillReported | OrderReported) -> None:
-        self.submit, self.missing = "answered", 0
+        self.submit = "answered"
+        # That it ended rests on its not being found, where that means something; hearing of its end
+        # again is no sign of life.
+        if not (self.ended and isinstance(fact, OrderReported) and fact.says in ENDS):
+            self.missing = 0
         if self.instrument == UNLISTED:
             self.instrument = fact.instrument
         self.side = self.side or fact.side

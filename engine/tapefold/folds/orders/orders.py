@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from tapefold.events import (
+    UNLISTED,
     AccountWatched,
     AnyEvent,
     Conclusion,
@@ -202,7 +203,10 @@ class Orders:
             mine = None
         if not fact.exchange_order_id:
             return mine
-        known = self.by_id.get(fact.exchange, fact.exchange_order_id, fact.instrument)
+        instrument = fact.instrument
+        if instrument == UNLISTED and mine is not None:
+            instrument = mine.instrument  # the id may be that of another order in another one
+        known = self.by_id.get(fact.exchange, fact.exchange_order_id, instrument)
         if mine is None or mine.exchange_order_id not in ("", fact.exchange_order_id):
             # Not ours; or it wears the name of one of ours, which somebody replaced by hand.
             return known or self._stranger(fact)

@@ -27,7 +27,7 @@ from tapefold.events import (
     OrderRejected,
     Status,
 )
-from tapefold.folds.orders.evidence import ENDS, INFERRED, NONE, Sum
+from tapefold.folds.orders.evidence import INFERRED, NONE, Sum
 from tapefold.folds.orders.order import Order
 from tapefold.units import tidy
 
@@ -64,7 +64,7 @@ def news_of(order: Order, *, waiting: bool = False) -> Iterator[AnyEvent]:
     if order.doubt != told.doubt:
         yield OrderDoubted(client_order_id=name, time_exchange=latest, doubt=order.doubt)
     request, reason = order.refused
-    if request > told.refused and order.status not in ENDS:
+    if request > told.refused and order.status in ("submitted", "open"):
         yield OrderCancelRejected(
             client_order_id=name, time_exchange=latest, request=request, reason=reason
         )
@@ -103,10 +103,11 @@ def _add(fills: dict[str, Sum], event: FillTold) -> None:
 
 
 def _foreign(order: Order, *, waiting: bool) -> Iterator[AnyEvent]:
+    if order.instrument == UNLISTED or not order.side:
+        return  # another message will say what it is
     if not order.told.foreign:
-        maybe_ours = waiting and not order.client_order_id
-        if maybe_ours or order.instrument == UNLISTED or not order.side:
-            return  # another message will say what it is
+        if waiting and not order.client_order_id:
+            return  # it may be ours
         yield ForeignOrderSeen(
             time_exchange=order.evidence.latest,
             exchange=order.exchange,
