@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from threading import Event
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from trio.testing import MockClock
 
 from tapefold import (
     AccountRequestFailed,
+    Adopt,
     AnyEvent,
     Cancel,
     CancelAll,
@@ -30,6 +32,7 @@ from tapefold import (
     OrderSubmitted,
     Request,
     Resume,
+    SetFees,
     Submit,
     Views,
     WatchAccount,
@@ -38,7 +41,14 @@ from tapefold import (
 )
 from tapefold.adapter import AskedT, load_adapter, trader
 from tapefold.engine import Live
-from tapefold.errors import AdapterError, BadInput, Refused, UnknownInstrument, UnknownOrder
+from tapefold.errors import (
+    AdapterError,
+    BadInput,
+    KeyRefused,
+    Refused,
+    UnknownInstrument,
+    UnknownOrder,
+)
 from tapefold.folds.rules import floor_price
 from tapefold.kernel import Kernel, Run
 from tapefold.log import Log
@@ -233,6 +243,69 @@ async def test_what_is_no_order_is_an_error_and_leaves_no_trace(autojump_clock: 
         with pytest.raises(UnknownOrder):
             engine.command(Cancel("nobody"))
         assert engine.log.head == head
+
+
+_BUY: dict[str, Any] = {
+    "exchange": "binance",
+    "instrument": PAIR,
+    "side": "buy",
+    "amount": Decimal("0.01"),
+    "price": Decimal(60000),
+}
+WRONG: list[tuple[Any, dict[str, Any]]] = [
+    (Submit, {**_BUY, "side": "BUY"}),
+    (Submit, {**_BUY, "side": None}),
+    (Submit, {**_BUY, "order_type": "stop"}),
+    (Submit, {**_BUY, "order_type": "market"}),
+    (Submit, {**_BUY, "tif": "day"}),
+    (Submit, {**_BUY, "by": 5}),
+    (Submit, {**_BUY, "expires_at": 1.9e18}),
+    (Submit, {**_BUY, "expires_at": 2**70}),
+    (Submit, {**_BUY, "expires_at": -1}),
+    (Submit, {**_BUY, "price": Decimal(0)}),
+    (Adopt, {**_BUY, "exchange_order_id": 99}),
+    (Adopt, {**_BUY, "exchange_order_id": ""}),
+    (LimitRisk, {"exchange": "binance", "open_orders_max": 1.5}),
+    (LimitRisk, {"exchange": "binance", "open_orders_max": -1}),
+    (LimitRisk, {"exchange": "binance", "submits_max": 3}),
+    (SetFees, {"exchange": "binance", "maker_rate": Decimal(10)}),
+    (CancelAll, {"exchange": "binance", "timeout": 0}),
+    (WatchAccount, {"exchange": "binance", "poll": -1}),
+    (Halt, {"reason": None}),
+    (Halt, {"reason": ""}),
+    (Halt, {"reason": "\ud800"}),
+    (str, {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields"), WRONG)
+async def test_a_command_that_is_none_is_told_as_one_and_leaves_no_trace(
+    kind: Any, fields: dict[str, Any], autojump_clock: MockClock
+) -> None:
+    """Python checks no types; what stood in the log could not be read any more."""
+    async with trading() as (_, engine):
+        head = engine.log.head
+        with pytest.raises(BadInput):
+            engine.command(kind(**fields))
+        assert engine.log.head == head
+
+
+async def test_an_id_that_the_account_has_already_is_not_given_again(
+    autojump_clock: MockClock,
+) -> None:
+    """Two runs that are called alike: the second one's first order is not the first one's."""
+    async with open_virtual(FUNDED) as exchange:
+        for side, price in (("buy", "50000"), ("sell", "70000")):
+            async with open_engine(exchange.live()) as engine:
+                engine.subscribe("binance", PAIR)
+                engine.command(WatchAccount("binance"))
+                await engine.until(lambda views: views.ready("binance") and views.book(PAIR).live)
+                order = Submit("binance", PAIR, side, Decimal("0.01"), Decimal(price))  # type: ignore[arg-type]  # of two words
+                name = engine.submit(order)
+                await engine.until(lambda views: status(engine, name) == "open")  # noqa: B023 - at once
+        assert name == "virtual-2"
+        names = [order.wish.client_order_id for order in sim(exchange).venue.orders("key")]
+        assert names == ["virtual-1", "virtual-2"]
 
 
 async def test_a_number_is_logged_in_one_way_however_it_was_written(
@@ -432,6 +505,38 @@ async def test_an_instrument_s_own_fees_are_asked_for_once_it_is_traded(
         schedule = engine.views.fees.schedule("binance", instrument)
         assert schedule is not None
         assert (schedule.instrument, schedule.source) == (instrument, "exchange")
+
+
+async def test_whoever_waits_for_an_account_hears_that_its_key_is_refused(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_virtual(FUNDED) as exchange:
+        live = exchange.live()._replace(keys={"binance": {"key": "wrong", "secret": "secret"}})
+        async with open_engine(live) as engine:
+            engine.command(WatchAccount("binance"))
+            with trio.fail_after(60), pytest.raises(KeyRefused, match="refuses the key"):
+                await engine.until(lambda views: views.ready("binance"))
+
+
+async def test_keys_that_are_no_text_are_told_so() -> None:
+    async with open_virtual(FUNDED) as exchange:
+        keys: Any = {"binance": {"key": 5, "secret": "secret"}}
+        async with open_engine(exchange.live()._replace(keys=keys)) as engine:
+            with pytest.raises(BadInput, match="key is no text"):
+                engine.command(WatchAccount("binance"))
+
+
+async def test_money_that_nobody_explains_is_asked_about_again_and_then_believed(
+    autojump_clock: MockClock,
+) -> None:
+    async with trading() as (exchange, engine):
+        sim(exchange).faults.silent = True
+        sim(exchange).deposit("key", "BTC", Decimal(3), engine.time)
+        began = engine.time
+        with trio.fail_after(400):
+            await engine.until(lambda views: views.balances.total("binance", "BTC") == 5)
+        assert engine.time - began < 150 * SECOND
+        agrees(exchange, engine)
 
 
 async def test_an_account_without_keys_is_refused_with_what_is_missing() -> None:

@@ -65,6 +65,10 @@ class Refused(TapefoldError):
     exit_code = 4
 
 
+class KeyRefused(Refused):
+    """An exchange does not take our key."""
+
+
 class LogLocked(Refused):
     """Another engine has the log open."""
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tapefold.errors import UnknownInstrument
+from tapefold.errors import KeyRefused, UnknownInstrument
 from tapefold.events import (
     AccountRequestFailed,
     AnyEvent,
@@ -137,7 +137,14 @@ class Views:
         return BookView(self.instruments, number, self.books[number], stale=stale)
 
     def ready(self, exchange: str) -> bool:
-        """Whether an account was surveyed in this run, so that orders may leave."""
+        """Whether an account was surveyed in this run, so that orders may leave.
+
+        Raises `KeyRefused` where it never will be.
+        """
+        if exchange in self._accounts.refused:
+            raise KeyRefused(
+                f"{exchange} refuses the key: look at key and secret, what it may do, and from where"
+            )
         return exchange in self._accounts.surveyed and self.balances.opened(exchange)
 
     # As bytes

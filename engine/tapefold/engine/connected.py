@@ -7,7 +7,7 @@ import trio
 from tapefold.adapter import AskedT, Command, WatchAccount, load_adapter, trader
 from tapefold.engine.engine import Engine
 from tapefold.engine.live import Live
-from tapefold.errors import Refused
+from tapefold.errors import BadInput, Refused
 from tapefold.kernel import Kernel, Run
 from tapefold.log import Log
 from tapefold.units import Nanos
@@ -57,6 +57,9 @@ class Connected:
         if rules is None:
             return  # the kernel says so
         given = self._keys.get(exchange, {})
+        wrong = [name for name, value in given.items() if type(value) is not str]
+        if wrong:
+            raise BadInput(f"of the keys of {exchange}, {' and '.join(wrong)} is no text")
         missing = [name for name in rules.credentials if not given.get(name)]
         if missing:
             raise Refused(

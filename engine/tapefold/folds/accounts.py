@@ -80,6 +80,7 @@ class State(Struct, frozen=True, array_like=True):
     risk: risk.State
     rules: list[TradingRulesSet]
     surveyed: list[str]
+    refused: list[str]
 
 
 FOLDS: Final = State.__struct_fields__
@@ -97,6 +98,8 @@ class Accounts:
         self.rules = TradingRules()
         self.surveyed: dict[str, None] = {}
         """The exchanges whose account was surveyed in this run, and that take our key."""
+        self.refused: dict[str, None] = {}
+        """The exchanges that refused our key in this run."""
         self.hears: dict[type, Callable[[Any], None]] = {
             **dict.fromkeys(_OF_ORDERS, self.orders.apply),
             **dict.fromkeys((OrderFilled, FillCorrected), self._filled),
@@ -121,6 +124,7 @@ class Accounts:
             risk=self.risk.state(),
             rules=self.rules.state(),
             surveyed=sorted(self.surveyed),
+            refused=sorted(self.refused),
         )
 
     def restore(self, state: State) -> None:
@@ -132,6 +136,7 @@ class Accounts:
         self.risk.restore(state.risk)
         self.rules.restore(state.rules)
         self.surveyed = dict.fromkeys(state.surveyed)
+        self.refused = dict.fromkeys(state.refused)
 
     def _was_surveyed(self, event: AccountSurveyed) -> None:
         self.surveyed[event.exchange] = None
@@ -139,9 +144,11 @@ class Accounts:
     def _changed(self, event: AccountStreamChanged) -> None:
         if event.reason == "key":
             self.surveyed.pop(event.exchange, None)
+            self.refused[event.exchange] = None
 
     def _started(self, _: RunStarted) -> None:
         self.surveyed.clear()
+        self.refused.clear()
 
     def _filled(self, event: OrderFilled | FillCorrected) -> None:
         self.orders.apply(event)

@@ -143,6 +143,10 @@ class Balances:
         """What the exchange stated last less our total, if that has not moved since."""
         return self._account(exchange, asset).drift
 
+    def drifts(self, exchange: str) -> bool:
+        """Whether the exchange stated last what our sums do not explain."""
+        return any(a.drift for (where, _), a in self._accounts.items() if where == exchange)
+
     # As data
 
     def state(self) -> State:

@@ -20,7 +20,8 @@ trade.py    orders, as the caller wishes for them
 account.py  one account: surveyed, polled, traded on
 answers.py  what comes of private requests
 trading.py  what private commands and frames go to
-check.py    whether a command can be carried out at all
+form.py     whether a command is one at all
+check.py    whether this engine can carry it out
 kernel.py   the step
 """
 

@@ -29,7 +29,7 @@ from tapefold.kernel.lane import Reading
 from tapefold.kernel.lanes import Lanes
 from tapefold.kernel.private import KEEP_ALIVE, TOKEN, PrivateStream
 from tapefold.kernel.requests import Requests, Wanted
-from tapefold.kernel.survey import Survey
+from tapefold.kernel.survey import BALANCES, Survey
 from tapefold.kernel.trade import Trade
 from tapefold.units import Nanos
 
@@ -190,6 +190,7 @@ class Account:
         return (
             wanted in self.survey.pending
             or wanted[0] == "fees"
+            or (wanted == BALANCES and self._core.views.balances.drifts(self._exchange))
             or self.attendance.is_wanted(wanted)
         )
 
@@ -230,6 +231,13 @@ class Account:
         quiet = time - self._counted if self._counted else 0
         self._counted = time
         self._core.append(time, replace(event, quiet=quiet))
+        if event.complete and self._core.views.balances.drifts(self._exchange):
+            self._core.at(time + self.rules.settle, self._look_again)
+
+    def _look_again(self, now: Nanos) -> None:
+        """Money that our sums do not explain is believed only if it is stated again a while later."""
+        if self.watched and self._core.views.balances.drifts(self._exchange):
+            self._requests.ask(now, BALANCES)
 
     def _scheduled(self, time: Nanos, event: FeeScheduleSet) -> None:
         """Fees are said at each poll: logged is what is new."""

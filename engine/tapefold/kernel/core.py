@@ -83,6 +83,8 @@ class Core:
     def next_order_id(self) -> str:
         """A new client order id: the run's, and the number of the order in it."""
         self.orders += 1
+        while self.views.orders.is_taken(self.id_of(self.orders)):  # of a run that was called alike
+            self.orders += 1
         self.order_id = self.id_of(self.orders)
         return self.order_id
 

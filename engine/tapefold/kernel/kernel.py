@@ -37,15 +37,16 @@ from tapefold.events import (
     TradingResumed,
 )
 from tapefold.kernel.account import PRIVATE
-from tapefold.kernel.check import check, exchange_of, normal
+from tapefold.kernel.check import check, exchange_of
 from tapefold.kernel.core import Core
 from tapefold.kernel.feed import Feed
+from tapefold.kernel.form import normal
 from tapefold.kernel.lane import Lane, Reading
 from tapefold.kernel.requests import OK
 from tapefold.kernel.survey import SURVEY_HELD_MAX
 from tapefold.kernel.sync import BookSync
 from tapefold.kernel.trading import Trading
-from tapefold.log import Sink
+from tapefold.log import Sink, check_events
 from tapefold.units import Nanos, TooLarge
 from tapefold.views import Views
 
@@ -276,6 +277,8 @@ class Kernel:
         time, special = frame.time, reading.special
         try:
             events = reading.adapter.decode(frame, reading.known)
+            if reading.checked:
+                check_events(events)
         except Exception as error:  # whatever an adapter raises is about this frame and no other
             self._core.append(time, _rejected(frame, _why(error)))
             return None

@@ -17,6 +17,8 @@ class Reading(Struct, frozen=True):
     known: Known
     special: dict[type, Callable[[Nanos, Any], None]]
     """Events that need more than to be logged and folded."""
+    checked: bool = False
+    """Each event is read as it would be from a disk, before it is logged."""
 
 
 class Part:

@@ -64,7 +64,7 @@ class Trading:
         self._feed, self._core, self._adapter = feed, core, adapter
         self._wide = Wide(feed)
         special = feed.reading.special
-        self.reading = Reading(adapter, self._wide, special)
+        self.reading = Reading(adapter, self._wide, special, checked=True)
         self.account = Account(adapter, core, feed.requests, feed.lanes, self.reading)
         special.update(self.account.special)
         self._take_in_frame = take_in

@@ -9,5 +9,15 @@ log.py       appending
 
 from tapefold.log.log import LOG_PENDING_MAX, Log, Sink, open_log
 from tapefold.log.reader import LogReader, Record, read_log
+from tapefold.log.segment import check_events
 
-__all__ = ["LOG_PENDING_MAX", "Log", "LogReader", "Record", "Sink", "open_log", "read_log"]
+__all__ = [
+    "LOG_PENDING_MAX",
+    "Log",
+    "LogReader",
+    "Record",
+    "Sink",
+    "check_events",
+    "open_log",
+    "read_log",
+]

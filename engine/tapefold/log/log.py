@@ -241,7 +241,8 @@ class Log:
 def open_log(path: Path | None = None) -> Log:
     """A log file to write to, made where there is none; in memory without a path.
 
-    Raises `LogLocked` where another engine has it, `LogError` where it is no log or is damaged.
+    Raises `LogLocked` where another engine has it, `LogFull` where there is no room for it, `Refused` where
+    it cannot be opened, `LogError` where it is no log or is damaged.
     """
     if path is None:
         return Log(in_memory())

@@ -8,6 +8,7 @@ comparing the chains that segments carry.
 """
 
 import zlib
+from collections.abc import Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Final
@@ -46,6 +47,16 @@ _state = msgspec.msgpack.Encoder().encode
 _segment = msgspec.msgpack.Decoder(Segment).decode
 _any = msgspec.msgpack.Decoder().decode
 _events = msgspec.msgpack.Decoder(list[AnyEvent]).decode
+_event = msgspec.msgpack.Decoder(AnyEvent).decode
+
+
+def check_events(events: Sequence[AnyEvent]) -> None:
+    """That each can be read again from a disk. Raises `ValueError`, `OverflowError`, `TypeError`.
+
+    Python checks no types: an id that is an int instead of a text would be written, and never read.
+    """
+    for event in events:
+        _event(encoder.encode(event))
 
 
 def to_row(chain: bytes, times: list[Nanos], events: bytes) -> bytes:

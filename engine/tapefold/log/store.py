@@ -4,6 +4,7 @@ Only the recorder of that library is used: a `StoredEvent` is a row, its `origin
 name, its `originator_version` the position of the segment's first event.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -21,13 +22,15 @@ from eventsourcing.sqlite import (
     SQLiteDatastore,
 )
 
-from tapefold.errors import LogError, LogLocked, Refused
+from tapefold.errors import LogError, LogFull, LogLocked, Refused
 
 NAME: Final = "tapefold"
 TOPIC: Final = "segment"
 PAGE: Final = 64
 """Rows read at a time: 1 MB."""
 POSITION_MAX: Final = 2**62
+FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""What SQLite says on a full disk: of a file, and of the index beside it, which readers make, too."""
 
 try:
     import fcntl
@@ -91,7 +94,8 @@ def in_memory() -> Rows:
 def in_file(path: Path, *, write: bool) -> Rows:
     """The rows of a file; it is made where *write* says so, readable by its owner alone.
 
-    Raises `LogError` where the file is something else, `Refused` where it cannot be opened.
+    Raises `LogError` where the file is something else, `LogFull` where there is no room for it or its
+    index, `Refused` where it cannot be opened.
     """
     try:
         if write and not path.exists():
@@ -105,20 +109,29 @@ def in_file(path: Path, *, write: bool) -> Rows:
         if write:
             recorder.create_table()
     except OSError as error:
-        raise Refused(f"{path} cannot be opened: {error.strerror}") from error
+        raise _refused(path, error) from error
     except (PersistenceError, sqlite3.Error) as error:
-        raise LogError(f"{path} cannot be opened as a log: {error}") from error
+        raise _failed(path, error) from error
     return Rows(recorder, str(path))
 
 
 def check(path: Path) -> bool:
-    """Whether there is anything in the file. Raises `LogError` where that is not a log."""
-    with path.open("rb") as file:
-        head = file.read(16)
-    if head and head != b"SQLite format 3\0":
-        raise LogError(f"{path} is not a log: it is no SQLite file")
-    with closing(sqlite3.connect(_reading(path), uri=True)) as db:
-        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    """Whether there is anything in the file.
+
+    Raises `LogError` where that is not a log, `LogFull` where there is no room to look into it, `Refused`
+    where it cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+        if head and head != b"SQLite format 3\0":
+            raise LogError(f"{path} is not a log: it is no SQLite file")
+        with closing(sqlite3.connect(_reading(path), uri=True)) as db:
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    except OSError as error:
+        raise _refused(path, error) from error
+    except sqlite3.Error as error:
+        raise _failed(path, error) from error
     if tables and "stored_events" not in tables:
         raise LogError(f"{path} is not a log: it is a SQLite file of something else")
     return bool(head)
@@ -142,7 +155,7 @@ class Lock:
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise Refused(f"{self._path} cannot be opened: {error.strerror}") from error
+            raise _refused(self._path, error) from error
         if fcntl is None:
             return
         try:
@@ -154,9 +167,34 @@ class Lock:
                 f"{path} is open in another engine (process {holder}): stop that one, or give this one "
                 "a log of its own"
             ) from error
-        os.ftruncate(self._file, 0)
-        os.write(self._file, b"%d\n" % os.getpid())
+        try:
+            os.ftruncate(self._file, 0)
+            os.write(self._file, b"%d\n" % os.getpid())
+        except OSError as error:
+            os.close(self._file)
+            raise _refused(self._path, error) from error
 
     def release(self) -> None:
         """Let the next one in."""
         os.close(self._file)
+
+
+def _refused(path: Path, error: OSError) -> Refused:
+    """Why the machine does not let a file be opened."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _full(path)
+    return Refused(f"{path} cannot be opened: {error.strerror}")
+
+
+def _failed(path: Path, error: BaseException) -> LogFull | LogError:
+    """Why SQLite does not open a file; what the library has wrapped is looked for inside."""
+    inner: BaseException | None = error
+    while inner:
+        if isinstance(inner, sqlite3.Error) and getattr(inner, "sqlite_errorcode", None) in FULL:
+            return _full(path)
+        inner = inner.__cause__ or inner.__context__
+    return LogError(f"{path} cannot be opened as a log: {error}")
+
+
+def _full(path: Path) -> LogFull:
+    return LogFull(f"{path} cannot be opened: the disk is full; free some space and start again")

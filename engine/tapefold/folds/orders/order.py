@@ -9,6 +9,7 @@ from tapefold.events import (
     UNLISTED,
     Doubt,
     FillReported,
+    Named,
     OrderCancelRequested,
     OrderNotFound,
     OrderReported,
@@ -98,6 +99,27 @@ class Order(Life, dict=True, kw_only=True, array_like=True):
             case _:  # an answer to an older request changes nothing; all else is in the evidence
                 pass
         self.changed()
+
+    def unanswered(self) -> list[RequestAnswered]:
+        """What of it an earlier run asked, to which no answer can come any more."""
+        waits = (0, self.submit == "sent"), (self.request, self.cancel == "sent")
+        name = self.client_order_id
+        return [
+            RequestAnswered(client_order_id=name, request=request, outcome="unanswered")
+            for request, lost in waits
+            if lost
+        ]
+
+    def is_meant_by(self, fact: Named) -> bool:
+        """Whether a fact that wears its name is about it.
+
+        A client order id is given once in a run, but an account may have it from somewhere else.
+        """
+        return (
+            self.exchange == fact.exchange
+            and fact.side in ("", self.side)
+            and fact.instrument in (UNLISTED, self.instrument)
+        )
 
     def absorb(self, stranger: "Order") -> None:
         """A stranger turns out to be this order."""

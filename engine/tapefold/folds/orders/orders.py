@@ -69,6 +69,8 @@ class Orders:
         """Facts and conclusions about orders that nobody knows, or knows any more."""
         self.anomalies = Anomalies()
         self._count = 0
+        self._named: dict[str, dict[int, None]] = {}
+        """The numbers of those that are not ours, by the client order id that they have."""
         self._alive: dict[int, Order] = {}
         self._strangers: dict[int, Order] = {}
         self._done: dict[int, Order] = {}
@@ -78,6 +80,10 @@ class Orders:
     def find(self, client_order_id: str) -> Order | None:
         """The order of ours with this id; None where there is none, or it was forgotten."""
         return self.ours.get(client_order_id)
+
+    def is_taken(self, client_order_id: str) -> bool:
+        """Whether an order has this id, ours or, as far as we know, somebody else's."""
+        return client_order_id in self.ours or client_order_id in self._named
 
     def live(self, exchange: str = "", instrument: int | None = None) -> list[Order]:
         """Those of ours that have not ended, in the order in which they were submitted."""
@@ -113,14 +119,7 @@ class Orders:
 
     def unanswered(self) -> list[RequestAnswered]:
         """At a run's start: what an earlier run asked, to which no answer can come any more."""
-        news: list[RequestAnswered] = []
-        for order in self.live():
-            name, request = order.client_order_id, order.request
-            if order.submit == "sent":
-                news.append(_lost(name, 0))
-            if order.cancel == "sent":
-                news.append(_lost(name, request))
-        return news
+        return [answer for order in self.live() for answer in order.unanswered()]
 
     # What happens
 
@@ -199,7 +198,7 @@ class Orders:
     def _whose(self, fact: _Said) -> Order | None:
         """An exchange may name an order by its own id alone, even before we know that id."""
         mine = self.ours.get(fact.client_order_id)
-        if mine is not None and mine.exchange != fact.exchange:
+        if mine is not None and not mine.is_meant_by(fact):
             mine = None
         if not fact.exchange_order_id:
             return mine
@@ -252,6 +251,8 @@ class Orders:
         """Put it where it belongs: alive, unknown, or told and proven. Forget the oldest of the last."""
         number = order.number
         self._alive.pop(number, None)
+        if order.intent is None and order.client_order_id:
+            self._named.setdefault(order.client_order_id, {})[number] = None
         if order.intent is not None and order.status not in ENDS:
             self._alive[number] = order
         if order.intent is None and not order.told.foreign:
@@ -273,6 +274,10 @@ class Orders:
 
     def _drop(self, order: Order) -> None:
         """Take it out of everything."""
+        if numbers := self._named.get(order.client_order_id):
+            numbers.pop(order.number, None)
+            if not numbers:
+                del self._named[order.client_order_id]
         for orders in (self._alive, self._strangers, self._done, self.touched):
             orders.pop(order.number, None)
         self.by_id.remove(order)
@@ -304,13 +309,11 @@ class Orders:
                 self.ours[order.client_order_id] = order
                 if order.status not in ENDS:
                     self._alive[number] = order
+            if order.intent is None and order.client_order_id:
+                self._named.setdefault(order.client_order_id, {})[number] = None
             if order.exchange_order_id:
                 self.by_id.add(order)
         self._done = {number: by_number[number] for number in state.done}
         self._strangers = {number: by_number[number] for number in state.strangers}
         self.anomalies.count = state.anomalies[0]
         self.anomalies.latest.extend(state.anomalies[1])
-
-
-def _lost(client_order_id: str, request: int) -> RequestAnswered:
-    return RequestAnswered(client_order_id=client_order_id, request=request, outcome="unanswered")
