@@ -253,7 +253,10 @@ def test_the_last_ten_that_ended_are_shown_and_all_are_to_be_had(tmp_path: Path)
 def test_orders_alone_have_those_of_others_too(log: Path) -> None:
     lines = lines_of(log, "--orders")
     assert lines[0].startswith("open order")
-    assert table(lines, "not ours")[1] == ["e9", "ETH-USDT", "buy", "-", "-", "-", "0.1", "open"]
+    assert table(lines, "not ours") == [
+        ["not ours", "instrument", "side", "executed", "average price", "status"],
+        ["e9", "ETH-USDT", "buy", "0.1", "100", "open"],
+    ]
     found = told("show", log, "--orders", "--json")
     names = [order["client_order_id"] or order["exchange_order_id"] for order in found["orders"]]
     assert names == ["c", "e9", "c2", "c3"]
@@ -267,6 +270,28 @@ def test_balances_alone(log: Path) -> None:
         "ETH",
         "USDT",
     ]
+
+
+def test_what_others_hold_is_shown_where_they_hold_something(tmp_path: Path) -> None:
+    """Of 950 our order holds 60 and theirs 90: what is left is 800."""
+    stated = BalanceSnapshot(
+        exchange=X, totals=(("USDT", dec(950)),), held=(("USDT", dec(150)),), complete=False
+    )
+    log = write(tmp_path / "x.log", [stated])
+    assert table(lines_of(log, "--balances"), "asset") == [
+        ["asset", "total", "available", "reserved", "held by others"],
+        ["BNB", "0.0000001", "0.0000001", "0", "0"],
+        ["ETH", "2.4995", "2.4995", "0", "0"],
+        ["USDT", "950", "800", "60", "90"],
+    ]
+    balances = told("show", log, "--balances", "--json")["balances"]
+    assert [row["held_elsewhere"] for row in balances] == ["0", "0", "90"]
+
+
+def test_a_foreign_order_that_traded_nothing_has_no_price(tmp_path: Path) -> None:
+    theirs = said("open", client_order_id="", exchange_order_id="e7", side="sell")
+    rows = table(lines_of(write(tmp_path / "x.log", [theirs]), "--orders"), "not ours")
+    assert rows[-1] == ["e7", "-", "sell", "0", "-", "open"]
 
 
 def test_exchanges_are_told_apart_where_there_are_several(tmp_path: Path) -> None:

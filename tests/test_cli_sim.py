@@ -102,6 +102,8 @@ def test_the_port_that_was_named_is_used_and_is_free_again_at_once() -> None:
         (["sim"], 2, "Missing argument 'EXCHANGE'"),
         (["sim", "nowhere"], 3, "there is no simulated 'nowhere'; installed: binance"),
         (["sim", "binance", "--port", "70000"], 2, "70000 is not in the range"),
+        (["sim", "binance", "--port", "abc"], 2, "'abc' is not a valid integer; see"),
+        (["sim", "binance", "--seed", "1.5"], 2, "'1.5' is not a valid integer; see"),
         (["sim", "binance", "--speed", "0"], 2, "0 is no speed between 1e-06 and 20"),
         (["sim", "binance", "--speed", "nan"], 2, "nan is no speed"),
         (["sim", "binance", "--speed", "fast"], 2, "'fast' is no number"),
@@ -115,6 +117,13 @@ def test_what_cannot_be_is_one_line(args: list[str], code: int, words: str) -> N
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
+
+
+def test_an_exchange_that_is_not_there_is_told_as_record_tells_it() -> None:
+    sim, record = run("sim", "kraken"), run("record", "kraken", "BTC-USD", "-o", "never-made")
+    assert sim.exit_code == record.exit_code == 3
+    assert sim.stderr == "tapefold: there is no simulated 'kraken'; installed: binance\n"
+    assert record.stderr.startswith("tapefold: there is no adapter 'kraken'; installed: binance, ")
 
 
 def test_its_help_has_an_example() -> None:

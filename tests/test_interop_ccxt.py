@@ -6,32 +6,51 @@ of it has one answer. Where the market itself has to fill an order, the second e
 a hurry, and its state is asked for until it is so, a bounded number of times.
 """
 
+import asyncio
 import json
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from captures import ROOT
 from tiny import started
 
 ccxt: Any = pytest.importorskip("ccxt", reason="ccxt is not installed: pip install '.[interop]'")
+pro: Any = pytest.importorskip("ccxt.pro", reason="this ccxt has no WebSockets")
 
 ASKED_MAX = 600
 """How often a state is asked for that must come about: each time is a round trip, and has its weight."""
 
 
-def client(facts: dict[str, Any], **other: Any) -> Any:
+def client(facts: dict[str, Any], make: Any = ccxt.binance, **other: Any) -> Any:
     """A client as its users make one, at other addresses."""
-    made = ccxt.binance({"apiKey": facts["key"], "secret": facts["secret"], **other})
+    made = make({"apiKey": facts["key"], "secret": facts["secret"], **other})
     made.enableRateLimit = False  # what it would wait for is its own prudence
     made.options["fetchMarkets"] = {"types": ["spot"]}
     made.options["fetchMargins"] = made.options["fetchCurrencies"] = False
-    for kind in ("public", "private"):
-        made.urls["api"][kind] = facts["addresses"]["REST"] + "/api/v3"
+    made.urls["api"] = example()["moved"](made.urls["api"], facts["addresses"]["REST"])
     return made
+
+
+def example() -> dict[str, Any]:
+    """What the page shows: how every address is moved, and an order."""
+    page = (ROOT / "docs" / "simulator.md").read_text()
+    (shown,) = (
+        text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "ccxt" in text
+    )
+    space: dict[str, Any] = {}
+    exec(compile(shown, "simulator.md", "exec"), space)
+    return space
+
+
+def addresses(urls: Any) -> Iterator[str]:
+    """All of them, however deep."""
+    for url in urls.values():
+        yield from addresses(url) if isinstance(url, dict) else [url]
 
 
 @contextmanager
@@ -170,13 +189,64 @@ def test_whoever_is_not_who_he_says_is_refused(
 
 
 def test_the_example_of_the_page_runs(facts: dict[str, Any]) -> None:
-    page = (ROOT / "docs" / "simulator.md").read_text()
-    (example,) = (
-        text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "ccxt" in text
-    )
-    space: dict[str, Any] = {}
-    exec(compile(example, "simulator.md", "exec"), space)
-    assert space["trade"](facts["addresses"]["REST"]) == ["open", "canceled"]
+    assert example()["trade"](facts["addresses"]["REST"]) == ["open", "canceled"]
+
+
+@pytest.mark.parametrize("made", [ccxt.binance, pro.binance])
+def test_no_address_is_left_at_the_real_exchange(facts: dict[str, Any], made: Any) -> None:
+    there = f"127.0.0.1:{facts['port']}"
+    urls = [*addresses(example()["moved"](made().urls["api"], facts["addresses"]["REST"]))]
+    assert {urlsplit(url).netloc for url in urls} == {there}
+    assert {urlsplit(url).scheme for url in urls} <= {"http", "ws"}
+    assert f"http://{there}/sapi/v1" in urls
+
+
+def test_what_is_asked_of_other_products_is_not_found(binance: Any) -> None:
+    for ask in (binance.fetch_trading_fee, binance.fetch_deposit_address):
+        with pytest.raises(ccxt.OperationFailed, match="There is no GET /sapi/v1/"):
+            ask("BTC/USDT" if ask == binance.fetch_trading_fee else "BTC")
+    with pytest.raises(ccxt.OperationFailed, match="There is no POST /sapi/v1/asset/transfer"):
+        binance.transfer("BTC", 1, "spot", "margin")
+
+
+def test_orders_go_by_the_websocket_api_and_are_told_on_streams(facts: dict[str, Any]) -> None:
+    asyncio.run(by_sockets(client(facts, make=pro.binance)))
+
+
+async def by_sockets(binance: Any) -> None:
+    """Whatever happens, it hangs up."""
+    try:
+        await place_and_cancel(binance)
+        with pytest.raises(ccxt.OperationFailed, match="There is no klines"):
+            await binance.fetch_ohlcv_ws("BTC/USDT")
+        book = await binance.watch_order_book("BTC/USDT")
+        ticker = await binance.watch_ticker("BTC/USDT")
+        assert book["bids"][0][0] <= ticker["last"] <= book["asks"][0][0]
+    finally:
+        await binance.close()
+
+
+async def place_and_cancel(binance: Any) -> None:
+    """Two orders from their placing to their ends."""
+    before = await locked(binance)
+    placed = await binance.create_order_ws("BTC/USDT", "limit", "buy", 0.01, 50_000)
+    other = await binance.create_order_ws("BTC/USDT", "limit", "buy", 0.02, 40_000)
+    assert (placed["status"], placed["filled"]) == ("open", 0)
+    listed = await binance.fetch_open_orders_ws("BTC/USDT")
+    assert [order["id"] for order in listed] == [placed["id"], other["id"]]
+    assert await locked(binance) == before + 1300
+    canceled = await binance.cancel_order_ws(placed["id"], "BTC/USDT")
+    assert (canceled["id"], canceled["status"]) == (placed["id"], "canceled")
+    (last,) = await binance.cancel_all_orders_ws("BTC/USDT")
+    assert (last["id"], last["status"]) == (other["id"], "canceled")
+    assert (await binance.fetch_order_ws(other["id"], "BTC/USDT"))["status"] == "canceled"
+    assert await locked(binance) == before
+
+
+async def locked(binance: Any) -> Decimal:
+    """What its orders hold of USDT: as it was said, since ccxt 4.5 makes no balances of this answer."""
+    said = (await binance.fetch_balance_ws())["info"]["balances"]
+    return next(Decimal(row["locked"]) for row in said if row["asset"] == "USDT")
 
 
 def test_the_market_itself_fills_an_order_that_rests() -> None:

@@ -406,6 +406,30 @@ def write_until_full(path: Path) -> None:
             pass
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_log_is_not_opened_without_room_and_is_once_there_is_some(
+    small_disk: Path, there: bool
+) -> None:
+    """Page by page: the lock, the file, its tables and its index each find no room at one of them."""
+    path, filler = small_disk / "a.log", small_disk / "filler"
+    if there:
+        stored(path).with_name("a.log.lock").unlink()
+    write_until_full(filler)
+    told: list[str] = []
+    while not told or told[-1]:
+        try:
+            open_log(path).close()
+        except LogFull as error:
+            told.append(str(error))
+            os.truncate(filler, filler.stat().st_size - 4096)
+        else:
+            told.append("")
+    cure = "cannot be opened: the disk is full; free some space and start again"
+    assert {*told} == {f"{path} {cure}", f"{path}.lock {cure}", ""}
+    with read_log(path) as reader:
+        assert reader.verify() == (EVENTS if there else 0)
+
+
 def test_a_log_on_a_disk_that_cannot_be_written_to_is_read(small_disk: Path) -> None:
     path = stored(small_disk / "a.log")
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)

@@ -7,6 +7,7 @@ Binance's documents, and its own published examples are tried as well.
 
 import hmac
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from captures import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -841,6 +843,49 @@ def test_a_bare_stream_is_not_wrapped(sim: BinanceSim) -> None:
     assert all([*each] == ["u", "s", "b", "B", "a", "A"] for each in heard)
 
 
+def test_the_days_sums_are_told_once_a_second_and_are_those_of_the_page(client: Client) -> None:
+    names = ("ticker", "miniTicker")
+    streams = "/".join(f"ethusdt@{name}" for name in names)
+    client.sim.connect("u", f"wss://stream.binance.com:9443/stream?streams={streams}")
+    client.now = START + 3 * SECOND + SECOND // 10  # markets take turns within a tenth
+    heard = client.heard()
+    assert [each["stream"] for each in heard] == [f"ethusdt@{name}" for name in names] * 3
+    whole, small = heard[-2]["data"], heard[-1]["data"]
+    page = client.public("ticker/24hr", "symbol=ETHUSDT")
+    assert (whole["e"], small["e"], whole["s"]) == ("24hrTicker", "24hrMiniTicker", "ETHUSDT")
+    assert (whole["o"], whole["O"], whole["F"]) == tuple(
+        page[name] for name in ("openPrice", "openTime", "firstId")
+    )
+    assert whole["E"] == whole["C"] > whole["O"]
+    assert Decimal(whole["h"]) >= Decimal(whole["c"]) >= Decimal(whole["l"]) > 0
+    shared = {name: whole[name] for name in ("E", "s", "c", "o", "h", "l", "v", "q")}
+    assert small == {"e": "24hrMiniTicker", **shared}
+
+
+def test_what_the_page_says_is_answered_is_what_there_is(sim: BinanceSim) -> None:
+    page = (ROOT / "docs" / "simulator.md").read_text()
+    _, _, answers = page.partition("## What it answers\n")
+    lists = re.findall(r"```text\n(.*?)```", answers.partition("\n## ")[0], re.DOTALL)
+    assert [text.splitlines() for text in lists] == [sim.paths, sim.methods, sim.streams]
+
+
+def test_every_stream_that_is_listed_says_something(client: Client) -> None:
+    streams = [f"ethusdt@{name}" for name in client.sim.streams]
+    client.sim.connect("u", f"wss://stream.binance.com:9443/stream?streams={'/'.join(streams)}")
+    client.page("POST", "order", MARKET | {"quantity": "5"})
+    client.now += 2 * SECOND
+    assert {each["stream"] for each in client.heard()} == {*streams}
+
+
+def test_every_path_and_method_that_is_listed_is_there(client: Client) -> None:
+    client.subscribe()
+    for asked in client.sim.paths:
+        method, _, path = asked.partition(" /api/v3/")
+        assert client.ask(method, path).status != 404
+    for method in client.sim.methods:
+        assert client.call("u", method)["status"] != 404
+
+
 def test_an_order_shows_in_the_public_book(client: Client) -> None:
     client.sim.connect("m", "wss://stream.binance.com:9443/ws/ethusdt@depth@100ms")
     client.heard()
@@ -944,6 +989,43 @@ def test_what_the_websocket_api_refuses(
     told = said(client.sim, "u", {"id": 1, "method": method, "params": params})
     assert (told["status"], told["error"]["code"]) == (status, code)
     assert said(client.sim, "u", "{")["error"]["code"] == -1000
+
+
+@pytest.mark.parametrize(
+    ("query", "params", "told"),
+    [
+        ("", {}, True),
+        ("", {"returnRateLimits": False}, False),
+        ("", {"returnRateLimits": "false"}, False),
+        ("", {"returnRateLimits": True}, True),
+        ("?returnRateLimits=false", {}, False),
+        ("?returnRateLimits=false", {"returnRateLimits": True}, True),
+    ],
+)
+def test_the_websocket_api_leaves_its_limits_out_where_they_are_not_wanted(
+    client: Client, query: str, params: dict[str, Any], told: bool
+) -> None:
+    client.sim.connect("u", f"wss://ws-api.binance.com/ws-api/v3{query}")
+    for method, status in (("time", 200), ("dance", 404)):
+        answer = said(client.sim, "u", {"id": 1, "method": method, "params": params})
+        assert (answer["status"], "rateLimits" in answer) == (status, told)
+
+
+def test_a_wish_for_limits_is_yes_or_no(client: Client) -> None:
+    client.subscribe()
+    message = {"id": 1, "method": "time", "params": {"returnRateLimits": 7}}
+    answer = said(client.sim, "u", message)
+    assert (answer["status"], answer["error"]["code"]) == (400, -1130)
+
+
+def test_every_method_takes_a_wish_for_limits_and_it_is_signed_with_the_rest(
+    client: Client,
+) -> None:
+    client.subscribe()
+    for method in client.sim.methods:
+        answer = client.call("u", method, {"returnRateLimits": "false"})
+        assert answer.get("error", {}).get("code") not in (-1022, -1104)
+        assert "rateLimits" not in answer
 
 
 def test_a_subscription_can_end_and_begin_again(client: Client) -> None:

@@ -541,6 +541,22 @@ async def test_binance_is_on_one_port() -> None:
             assert served.lanes == ["binance/1"]
 
 
+async def test_an_answer_says_once_what_it_is() -> None:
+    async with open_sim(seed=7, speed=1e-6) as served, rest(served.url) as client:
+        told = await client.get("/api/v3/ping")
+        assert told.headers.get_list("content-type") == ["application/json;charset=UTF-8"]
+
+
+async def test_head_is_get_without_a_body() -> None:
+    async with open_sim(seed=7, speed=1e-6) as served, rest(served.url) as client:
+        path = "/api/v3/depth?symbol=BTCUSDT"
+        got, head = await client.get(path), await client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == got.headers["content-type"]
+        assert head.headers["content-length"] == str(len(got.content))
+        assert (await client.head("/nowhere")).status_code == 404
+
+
 def signed(**fields: Any) -> dict[str, Any]:
     """A WebSocket request's parameters, signed as the sheet says: sorted, and not encoded."""
     fields |= {"apiKey": "key", "timestamp": time.time_ns() // 1_000_000}

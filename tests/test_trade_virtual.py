@@ -539,6 +539,21 @@ async def test_money_that_nobody_explains_is_asked_about_again_and_then_believed
         agrees(exchange, engine)
 
 
+@pytest.mark.parametrize("ahead", [-40, 40])
+async def test_what_is_signed_has_the_exchange_s_time(
+    ahead: int, autojump_clock: MockClock
+) -> None:
+    """Seconds; more than a request is valid."""
+    async with open_virtual(FUNDED) as exchange, open_engine(exchange.live()) as engine:
+        sim(exchange).faults.ahead = ahead * SECOND
+        engine.subscribe("binance", PAIR)
+        engine.command(WatchAccount("binance"))
+        with trio.fail_after(120):
+            await engine.until(lambda views: views.ready("binance") and views.book(PAIR).live)
+            name = engine.submit(buy(bid(engine, ticks_below=2000)))
+            await engine.until(lambda views: status(engine, name) == "open")
+
+
 async def test_an_account_without_keys_is_refused_with_what_is_missing() -> None:
     async with open_virtual(FUNDED) as exchange:
         async with open_engine(exchange.live()._replace(keys={})) as engine:

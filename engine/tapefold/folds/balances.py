@@ -139,6 +139,10 @@ class Balances:
         with exactly():
             return tidy(max(ZERO, account.total - reserved - account.elsewhere))
 
+    def held_elsewhere(self, exchange: str, asset: str) -> Decimal:
+        """What the exchange said last is held beyond our orders: by orders that are not ours."""
+        return self._account(exchange, asset).elsewhere
+
     def drift(self, exchange: str, asset: str) -> Decimal:
         """What the exchange stated last less our total, if that has not moved since."""
         return self._account(exchange, asset).drift

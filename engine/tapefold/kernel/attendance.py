@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from tapefold.adapter import Purpose
 from tapefold.events import ZERO, AccountWatched, DeadlinePassed, RequestAnswered
-from tapefold.folds.orders import INFERRED, Order
+from tapefold.folds.orders import Order
 from tapefold.kernel.core import Core
 from tapefold.kernel.rate import backoff
 from tapefold.kernel.requests import Requests, Wanted
@@ -171,14 +171,4 @@ class Attendance:
 
 def _is_due(order: Order, purpose: Purpose) -> bool:
     """Whether an order is due for this question."""
-    if purpose == "order":
-        return order.due == "query"
-    return purpose == "fills" and (order.due == "fills" or _lacks_fees(order))
-
-
-def _lacks_fees(order: Order) -> bool:
-    """It was filled by what was stated, and nobody said at which fees: its trades would."""
-    if order.rules.cumulative or INFERRED not in order.standing.fills:
-        return False
-    stated, charged = order.evidence.valued, order.evidence.charged
-    return stated is None or charged is None or charged[0] != stated[0]
+    return order.due == ("query" if purpose == "order" else purpose)

@@ -88,7 +88,7 @@ class Survey:
         """An order has ended by another message, and may be forgotten: there is nothing left to ask."""
         self._unseen.pop(order.client_order_id, None)
         self.answered(time, ("order", order.client_order_id))
-        if not order.evidence.owes_fees:
+        if not order.standing.owes_fees:
             self.answered(time, ("fills", order.client_order_id))
 
     def overrun(self, time: Nanos) -> None:

@@ -73,7 +73,7 @@ class Order(Life, dict=True, kw_only=True, array_like=True):
         if self.intent is None:
             return told.foreign
         said = (told.ended, told.total, told.doubt) == (now.status, now.done, now.doubt)
-        certain = now.doubt != "unreconciled" and not self.evidence.owes_fees
+        certain = now.doubt != "unreconciled" and not now.owes_fees
         return said and certain and now.status in ENDS and not told.unclosed
 
     def changed(self) -> None:

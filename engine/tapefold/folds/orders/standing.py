@@ -28,6 +28,8 @@ class Standing(NamedTuple):
     doubt: Doubt
     due: Due
     held: Decimal
+    owes_fees: bool
+    """A fill counts whose fee nobody has said."""
 
 
 def stand(order: Life) -> Standing:
@@ -41,14 +43,16 @@ def _stand(order: Life) -> Standing:
     done = Sum.of(fills.values())
     behind = behind_of(order.evidence, done)
     status = status_of(order, done, behind)
+    owes = owes_fees(order, fills)
     return Standing(
         fills,
         done,
         behind,
         status,
         doubt_of(order, status, done, behind),
-        due_of(order, status, behind),
+        due_of(order, status, behind, owes=owes),
         held_of(order, status, done, behind),
+        owes,
     )
 
 
@@ -129,10 +133,20 @@ def doubt_of(order: Life, status: Status, done: Sum, behind: Decimal) -> Doubt:
     return "lost" if alive and order.missing >= order.rules.missing_max else ""
 
 
-def due_of(order: Life, status: Status, behind: Decimal) -> Due:
+def owes_fees(order: Life, fills: dict[str, Sum]) -> bool:
+    """Whether a fill counts whose fee nobody has said. Of an inferred one its trades would say it."""
+    known = order.evidence
+    if known.owes_fees:
+        return True
+    if order.rules.cumulative or INFERRED not in fills or known.valued is None:
+        return False
+    return known.charged is None or known.charged[0] != known.valued[0]
+
+
+def due_of(order: Life, status: Status, behind: Decimal, *, owes: bool) -> Due:
     """What to ask. Whoever asks does so with back-off, and needs to know no rules."""
     known = order.evidence
-    if known.owes_fees or (behind > 0 and not order.rules.cumulative):
+    if owes or (behind > 0 and not order.rules.cumulative):
         return "fills"
     match status:
         case "closing":
