@@ -78,11 +78,6 @@ def told(events: list[AnyEvent]) -> dict[str, tuple[str, Sum]]:
     return {name: (status.get(name, "open"), sums.get(name, Sum())) for name in names}
 
 
-def inferred(events: list[AnyEvent]) -> set[str]:
-    """Orders of which a fill was told that was only stated."""
-    return {e.client_order_id for e in events if isinstance(e, OrderFilled) and e.inferred}
-
-
 def _settled(events: list[AnyEvent]) -> set[str]:
     """Orders whose trades were waited for in vain."""
     waits = [event for event in events if isinstance(event, DeadlinePassed)]
@@ -141,7 +136,7 @@ def _orders_agree(wire: RoughWire) -> None:
         elif name in taken_over:
             # What was told of its fills while it was foreign is not told again.
             assert known is None or (known.status, known.done) == there(order), (name, known, order)
-        elif known is not None or name not in inferred(wire.tape.events):
+        else:
             assert ours == there(order), (name, ours, order)
             assert known is None or known.status == order.status, known
     assert {*wire.exchange.names} <= {*told(wire.tape.events)}
@@ -157,7 +152,7 @@ def _money_agrees(wire: RoughWire) -> None:
         assert balances.reserved(TINY, asset) == held[asset], asset
         with exactly():
             assert balances.available(TINY, asset) == total - everybodys[asset], asset
-    if adopted(wire) or inferred(wire.tape.events):
+    if adopted(wire):
         return  # the fills of an order before it was adopted are nobody's position
     amounts = dict.fromkeys(NATIVES, ZERO)
     with exactly():

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 import msgspec
-from agreement import LIFE, inferred, lives, told
+from agreement import LIFE, lives, told
 from builders import MILLISECOND
 from sim_there import SYMBOLS
 from sim_wire import EXCHANGE, SimWire
@@ -81,11 +81,6 @@ def adopted(wire: SimWire) -> dict[str, Order]:
     }
 
 
-def unfinished(wire: SimWire) -> set[str]:
-    """Orders that a small memory forgot between a fill that was stated and its trades: no fee was heard."""
-    return inferred(wire.tape.events) - {*wire.kernel.views.orders.ours}
-
-
 def holds(wire: SimWire, orders: Iterable[Order]) -> dict[str, Decimal]:
     """What these of them that are open hold, by asset."""
     found = {"ETH": ZERO, "LTC": ZERO, "USDT": ZERO}
@@ -127,7 +122,7 @@ def check(wire: SimWire) -> None:
 
 
 def _orders_agree(wire: SimWire) -> None:
-    ours, taken_over, skipped = named(wire), adopted(wire), unfinished(wire)
+    ours, taken_over = named(wire), adopted(wire)
     lists = told(wire.tape.events)
     assert {*ours} <= {*lists}
     assert len(ours) == sum(o.wish.client_order_id in wire.placed for o in wire.orders())
@@ -139,7 +134,7 @@ def _orders_agree(wire: SimWire) -> None:
         elif name in taken_over:
             # What was told of its fills while it was foreign is not told again.
             assert known is None or (known.status, known.done) == there(wire, order), (known, order)
-        elif name not in skipped:
+        else:
             assert said == there(wire, order), (name, said, order)
             assert known is None or known.status == there(wire, order)[0], known
 
@@ -147,7 +142,6 @@ def _orders_agree(wire: SimWire) -> None:
 def _fills_agree(wire: SimWire) -> None:
     """One by one, by their ids."""
     sums: dict[str, dict[str, Sum]] = {}
-    skipped = unfinished(wire)
     with exactly():
         for event in wire.tape.events:
             if isinstance(event, FillTold):
@@ -155,8 +149,6 @@ def _fills_agree(wire: SimWire) -> None:
                 more = Sum(event.amount, event.value, event.fees)
                 of[event.fill_id] = of.get(event.fill_id, Sum()).plus(more)
         for name, order in named(wire).items():
-            if name in skipped:
-                continue
             kept = {key: sum_ for key, sum_ in sums.get(name, {}).items() if sum_ != Sum()}
             assert kept == fills(wire, order), (name, kept, order)
 
@@ -169,7 +161,7 @@ def _money_agrees(wire: SimWire) -> None:
             assert balances.total(EXCHANGE, asset) == there_is.free + there_is.locked, asset
         assert balances.reserved(EXCHANGE, asset) == reserved[asset], asset
         assert balances.available(EXCHANGE, asset) == there_is.free, asset
-    if taken_over or unfinished(wire):
+    if taken_over:
         return  # the fills of an order before it was adopted are nobody's position
     amounts = dict.fromkeys(SYMBOLS, ZERO)
     with exactly():

@@ -20,6 +20,7 @@ from builders import digest_of, event_at
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tapefold import Live, open_engine
 from tapefold.errors import Fenced, LogError, LogFull, LogLocked, Refused
 from tapefold.log import LOG_PENDING_MAX, Log, LogReader, Record, open_log, read_log
 from tapefold.log.segment import BLOCK, FORMAT, Segment, encoder, events_of, from_row, to_row
@@ -428,6 +429,15 @@ def test_a_log_is_not_opened_without_room_and_is_once_there_is_some(
     assert {*told} == {f"{path} {cure}", f"{path}.lock {cure}", ""}
     with read_log(path) as reader:
         assert reader.verify() == (EVENTS if there else 0)
+
+
+async def test_an_engine_on_a_full_disk_says_so(small_disk: Path) -> None:
+    """It ends before it dials: no socket is tried."""
+    write_until_full(small_disk / "filler")
+    with pytest.raises(LogFull) as caught:
+        async with open_engine(Live(("binance",)), log=small_disk / "a.log"):
+            raise AssertionError("there is no log to open it with")
+    assert one_line(caught, small_disk / "a.log.lock", "free some space and start again")
 
 
 def test_a_log_on_a_disk_that_cannot_be_written_to_is_read(small_disk: Path) -> None:

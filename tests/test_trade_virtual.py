@@ -566,6 +566,25 @@ def test_what_an_engine_is_opened_with_does_not_show_its_keys() -> None:
     assert "canary" not in f"{live!r} {live}"
 
 
+async def test_no_log_of_the_process_has_a_signature_or_a_key(
+    caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with trading() as (exchange, engine):
+            name = engine.submit(buy(bid(engine, ticks_below=2000)))
+            await engine.until(lambda views: status(engine, name) == "open")
+            assert sim(exchange)
+        async with httpx.AsyncClient(transport=httpx.MockTransport(_nothing)) as others:
+            await others.get("https://example.test/?a=b")
+    assert "signature" not in caplog.text
+    assert "/api/v3/order" not in caplog.text
+    assert "https://example.test/?a=b" in caplog.text  # what an embedder asks is his to log
+
+
+def _nothing(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(204)
+
+
 class Behind(Log):
     """A log whose disk is behind, until somebody lets it catch up."""
 

@@ -10,7 +10,9 @@ from tapefold.units import fixed, tidy
 
 _Rows: TypeAlias = list[dict[str, Any]]
 _ROUGHLY: Final = Context(prec=10)
-"""For an average cost, which is for people."""
+"""For averages, which are for people."""
+_ODD: Final = {"held_elsewhere": "held by others", "drift": "drift"}
+"""What is told of a balance only where it is not zero, and what it is called."""
 
 
 def account_tables(account: dict[str, Any]) -> list[Table]:
@@ -30,21 +32,21 @@ def order_tables(orders: _Rows) -> list[Table]:
     tables = (
         _order_table("open order", [order for order in ours if not order["ended"]], "doubt"),
         _order_table("ended order", [order for order in ours if order["ended"]], "reason"),
-        _order_table("not ours", [order for order in orders if not order["ours"]], ""),
+        _foreign_table([order for order in orders if not order["ours"]]),
     )
     return [table for table in tables if table.rows]
 
 
 def _order_table(name: str, orders: _Rows, last: str) -> Table:
     """The *last* column, a word, is there only where it has something to say."""
-    with_last = any(order.get(last) for order in orders)
+    with_last = any(order[last] for order in orders)
     rows = [
         (
-            order["client_order_id"] or order["exchange_order_id"],
+            order["client_order_id"],
             order["exchange"],
             order["symbol"] or "-",
             order["side"] or "-",
-            type_told(order["type"], order["tif"]) if order["ours"] else "-",
+            type_told(order["type"], order["tif"]),
             order["price"] or "-",
             _amount(order),
             order["executed"],
@@ -68,6 +70,25 @@ def _order_table(name: str, orders: _Rows, last: str) -> Table:
     return _one_exchange(Table((*columns, *([last] if with_last else [])), rows, frozenset(left)))
 
 
+def _foreign_table(orders: _Rows) -> Table:
+    """Of orders that are not ours there are facts alone: what they traded, and nothing that was wanted."""
+    rows: list[tuple[str, ...]] = [
+        (
+            order["client_order_id"] or order["exchange_order_id"],
+            order["exchange"],
+            order["symbol"] or "-",
+            order["side"] or "-",
+            order["executed"],
+            _average(order["value"], order["executed"]),
+            order["status"],
+        )
+        for order in orders
+    ]
+    columns = ("not ours", "exchange", "instrument", "side", "executed", "average price", "status")
+    left = frozenset(("not ours", "exchange", "instrument", "side", "status"))
+    return _one_exchange(Table(columns, rows, left))
+
+
 def _amount(order: dict[str, Any]) -> str:
     """Of base; of an order by value what is to be spent, or earned."""
     if order["amount"] is not None:
@@ -76,17 +97,11 @@ def _amount(order: dict[str, Any]) -> str:
 
 
 def balance_table(balances: _Rows) -> Table:
-    """What is held; the drift only where an exchange states something else than our sums."""
-    drifts = any(row["drift"] != "0" for row in balances)
-    columns = (
-        "asset",
-        "exchange",
-        "total",
-        "available",
-        "reserved",
-        *(["drift"] if drifts else []),
-    )
-    rows = [tuple(row[name] for name in columns) for row in balances]
+    """What is held: by orders that are not ours, and a drift, only where there is any."""
+    odd = [name for name in _ODD if any(row[name] != "0" for row in balances)]
+    names = ("asset", "exchange", "total", "available", "reserved", *odd)
+    rows = [tuple(row[name] for name in names) for row in balances]
+    columns = tuple(_ODD.get(name, name) for name in names)
     return _one_exchange(Table(columns, rows, frozenset(("asset", "exchange"))))
 
 
@@ -108,7 +123,7 @@ def _position_table(positions: _Rows) -> Table:
 
 
 def _average(cost: str, amount: str) -> str:
-    """What one unit cost, to ten digits; `-` where nothing is open."""
+    """What one unit cost, to ten digits; `-` where there is none."""
     held = Decimal(amount)
     return fixed(tidy(_ROUGHLY.divide(Decimal(cost), held))) if held else "-"
 

@@ -219,6 +219,7 @@ def balance_facts(views: Views) -> list[dict[str, str]]:
             "total": fixed(balances.total(exchange, asset)),
             "available": fixed(balances.available(exchange, asset)),
             "reserved": fixed(balances.reserved(exchange, asset)),
+            "held_elsewhere": fixed(balances.held_elsewhere(exchange, asset)),
             "drift": fixed(balances.drift(exchange, asset)),
         }
         for exchange, asset, *_ in rows

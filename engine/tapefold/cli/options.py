@@ -8,6 +8,12 @@ import click
 _Callback: TypeAlias = Callable[[click.Context, click.Parameter, Any], Any]
 
 
+class Whole(click.IntRange):
+    """A whole number in a range; click itself tells people of an "integer range"."""
+
+    name = "integer"
+
+
 def parsed(parse: Callable[[str], Any]) -> _Callback:
     """For the callback of an option that *parse* reads; its `ValueError` is wrong usage."""
 

@@ -19,7 +19,7 @@ from tapefold.cli.facts import (
     views_facts,
 )
 from tapefold.cli.known import Known
-from tapefold.cli.options import examples
+from tapefold.cli.options import Whole, examples
 from tapefold.cli.paths import open_either
 from tapefold.cli.play import Player
 from tapefold.cli.records import Teller
@@ -54,14 +54,14 @@ TAIL = 10
 @click.option(
     "--at",
     metavar="POSITION",
-    type=click.IntRange(0, 2**62),
+    type=Whole(0, 2**62),
     help="What was known there; with --follow, where to begin.",
 )
 @click.option("--book", "pair", metavar="PAIR", help="Draw a book: ETH-USDT or binance:ETH-USDT.")
 @click.option(
     "--depth",
     metavar="N",
-    type=click.IntRange(1, 100_000),
+    type=Whole(1, 100_000),
     default=10,
     show_default=True,
     help="Levels a side.",

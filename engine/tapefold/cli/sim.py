@@ -8,7 +8,7 @@ import trio
 from msgspec.structs import replace
 
 from tapefold.cli.failures import INTERRUPTED
-from tapefold.cli.options import examples, parsed
+from tapefold.cli.options import Whole, examples, parsed
 from tapefold.cli.terminal import complain, finish, say, say_json
 from tapefold.sim.serving import Served, open_sim
 from tapefold.sim.serving.opening import SPEED_MAX, SPEED_MIN, check_speed
@@ -40,13 +40,13 @@ def _parse_speed(text: str) -> float:
 @click.argument("exchange")
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Whole(0, 65535),
     default=0,
     help="Of 127.0.0.1; any that is free, if not given.",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**63 - 1),
+    type=Whole(0, 2**63 - 1),
     default=0,
     show_default=True,
     help="Of what strangers do: the same seed, the same strangers.",

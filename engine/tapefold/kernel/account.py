@@ -87,7 +87,7 @@ class Account:
             self._scheduled(time, _everybodys_fees(self._adapter))
             for order in [*self._core.views.orders.ours.values()]:  # of an earlier run
                 if order.exchange == self._exchange:  # ended ones, too: a fee may be owed
-                    self.attendance.expire(order)
+                    self.attendance.expire(time, order)
                     self.attendance.attend(time, order)
             self._poll(time + command.poll_silent)
 

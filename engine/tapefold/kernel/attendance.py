@@ -53,7 +53,7 @@ class Attendance:
         if order.intent is None:
             return
         name = order.client_order_id
-        if order.due == "cancel":
+        if _wants_cancel(order):
             self._cancel_again(time, order)
         for purpose in _ASKED:
             wanted: Wanted = purpose, name
@@ -62,7 +62,7 @@ class Attendance:
             elif wanted not in self._asking:
                 self._asking[wanted] = None
                 self._requests.ask(time, wanted)
-        if order.cancel != "taken":
+        if order.ended or order.cancel != "taken":
             self._polls.pop(name, None)
         if order.ended:
             self._cancels.pop(name, None)
@@ -110,11 +110,12 @@ class Attendance:
             )
             self._core.append(time, event)
 
-    def expire(self, order: Order) -> None:
-        """Cancel an order when its own time is over."""
+    def expire(self, time: Nanos, order: Order) -> None:
+        """Cancel an order when its own time is over: now, where that was before this run."""
         assert order.intent is not None, "it is ours"
         if order.intent.expires_at:
-            self._core.at(order.intent.expires_at, partial(self._expired, order.client_order_id))
+            due = max(time, order.intent.expires_at)
+            self._core.at(due, partial(self._expired, order.client_order_id))
 
     def _expired(self, name: str, now: Nanos) -> None:
         order = self._core.views.orders.find(name)
@@ -137,7 +138,7 @@ class Attendance:
 
     def _still_wanted(self, name: str, request: int, now: Nanos) -> None:
         order = self._core.views.orders.find(name)
-        if order and order.due == "cancel" and order.request == request:
+        if order and _wants_cancel(order) and order.request == request:
             self._cancel(now, order)
 
     # What does not come
@@ -167,6 +168,11 @@ class Attendance:
             return
         event = DeadlinePassed(client_order_id=key[0], deadline=key[1], executed=executed)
         self._core.append(now, event)
+
+
+def _wants_cancel(order: Order) -> bool:
+    """Whether its cancel is to be sent again, whatever else it is due: no question may hold that up."""
+    return order.status == "open" and order.cancel == "again"
 
 
 def _is_due(order: Order, purpose: Purpose) -> bool:

@@ -37,7 +37,8 @@ class PrivateStream:
         account = adapter.description.account
         self._keep_alive = account.keep_alive if account else 0
         self.part = Part(Subscribe(self._exchange, (), channels=()), (), self._stream, reading)
-        self._token = ""
+        self._token = self._dialled = ""
+        """The newest, and the one that the lane was dialled with."""
         self.state: str = "off"
         """`off`, `down`, `up`; `refused` for good."""
         self.rose: Told = _nobody
@@ -68,6 +69,9 @@ class PrivateStream:
 
     def opened(self, time: Nanos) -> None:
         """The lane is up. Where nothing has to be said there, it is heard at once."""
+        if self._dialled != self._token:
+            self._hang_up(time)
+            return
         stream = self._adapter.account_stream(self._token)
         if not stream.messages:
             self.changed(time, AccountStreamChanged(exchange=self._exchange, state="up"))
@@ -108,6 +112,7 @@ class PrivateStream:
     # Its token
 
     def _stream(self) -> Stream:
+        self._dialled = self._token
         return self._adapter.account_stream(self._token)
 
     def make(self, wanted: Wanted) -> Request:
@@ -126,6 +131,8 @@ class PrivateStream:
         if first:
             self._lanes.keep(frame.time, self.part)
             self._core.at(frame.time + self._keep_alive, self._renew)
+        elif self._dialled != self._token:
+            self._hang_up(frame.time)
 
     def expired(self, time: Nanos) -> None:
         """The token is not valid any more: with another one the stream is dialled anew."""

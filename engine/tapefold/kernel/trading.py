@@ -101,6 +101,8 @@ class Trading:
         if not self._feed.clock.watched:
             self._feed.clock.watch(time, EVERY)
         self.account.watch(time, command, self._take_in)
+        if self._core.views.risk.halted:
+            self.halt(time)
         self._feed.list_rules(time)
         if self._feed.is_listed:
             self.account.listed(time)
@@ -113,7 +115,7 @@ class Trading:
         order = self._core.views.orders.find(self._core.order_id)
         assert order is not None, "what was just submitted is known"
         self.account.heard_of(time, order.client_order_id)
-        self.account.attendance.expire(order)
+        self.account.attendance.expire(time, order)
         self.account.ask_fees(time, row.native_symbol)
 
     def adopt(self, time: Nanos, command: Adopt) -> None:
@@ -135,8 +137,9 @@ class Trading:
         self.account.trade.set_fees(time, command, self._number(time, command.instrument))
 
     def halt(self, time: Nanos) -> None:
-        """Cancel whatever is alive."""
-        self.account.trade.cancel_live(time)
+        """Cancel whatever is alive: now, or once the account is watched."""
+        if self.account.command:
+            self.account.trade.cancel_live(time)
 
     def _row(self, time: Nanos, name: str) -> InstrumentListed:
         row = self._feed.find(time, name)

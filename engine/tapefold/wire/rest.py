@@ -1,7 +1,9 @@
 """Requests over HTTP: each in a task of its own, answered, refused or failed, and always reported."""
 
+import logging
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
@@ -24,8 +26,18 @@ _TRANSPORT: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 """What may go wrong with a request. `ValueError`: an address that no name or port can be made of."""
 
 
+_ASKING: Final = ContextVar("_ASKING", default=False)
+"""Whether a request of ours is on its way in this task."""
+
+
+def _is_not_ours(_: logging.LogRecord) -> bool:
+    """Whether httpx may write it: of ours it would write signatures and tokens, which are in the URL."""
+    return not _ASKING.get()
+
+
 def open_client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
-    """A client that keeps no cookies, since a tape would not tell of them."""
+    """A client that keeps no cookies, since a tape would not tell of them; of `Rest` httpx logs nothing."""
+    logging.getLogger("httpx").addFilter(_is_not_ours)
     return httpx.AsyncClient(
         transport=transport,
         timeout=None,
@@ -71,10 +83,14 @@ class Rest:
         """The response as a frame, and its headers. Raises as httpx does."""
         sent = leave(asked)
         content = sent.body.encode() or None
-        async with self._client.stream(
-            sent.method, sent.url, content=content, headers=sent.headers
-        ) as response:
-            body = await _whole(response)
+        asking = _ASKING.set(True)
+        try:
+            async with self._client.stream(
+                sent.method, sent.url, content=content, headers=sent.headers
+            ) as response:
+                body = await _whole(response)
+        finally:
+            _ASKING.reset(asking)
         time: Nanos | None = response.extensions.get(RECEIVED_NS)
         frame = Frame(
             self._clock.stamp(asked.lane) if time is None else time,

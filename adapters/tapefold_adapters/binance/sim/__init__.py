@@ -12,6 +12,7 @@ door.py      weights, keys, times, signatures
 wishes.py    orders as they are sent
 desk.py      orders and accounts
 reports.py   their JSON, in answers and as user events
+days.py      what was traded in a day
 pages.py     public pages
 routes.py    which request is what
 lanes.py     streams, and who hears them
@@ -24,6 +25,7 @@ as it is there for the keys that there are here.
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from heapq import heappop, heappush
+from typing import Final
 
 import msgspec
 
@@ -40,15 +42,19 @@ from tapefold.sim import (
     Venue,
 )
 from tapefold_adapters.binance.sim import reports
+from tapefold_adapters.binance.sim.days import DAYS, told
 from tapefold_adapters.binance.sim.desk import Desk
 from tapefold_adapters.binance.sim.door import Door
 from tapefold_adapters.binance.sim.lanes import Lanes
-from tapefold_adapters.binance.sim.market import DELTAS, EVERY, TOPS, Listed, Message
+from tapefold_adapters.binance.sim.market import BEST, DELTAS, EVERY, TOPS, TRADES, Listed, Message
 from tapefold_adapters.binance.sim.numbers import PLACES
 from tapefold_adapters.binance.sim.pages import Pages
 from tapefold_adapters.binance.sim.reports import Page
-from tapefold_adapters.binance.sim.requests import Requests
+from tapefold_adapters.binance.sim.requests import LISTENING, SESSION, Requests
 from tapefold_adapters.binance.sim.routes import routes
+
+SUMMED: Final = 10
+"""Every so many messages about a book there is one of the day's sums."""
 
 
 class BinanceSim:
@@ -82,7 +88,17 @@ class BinanceSim:
     @property
     def paths(self) -> list[str]:
         """What it answers over HTTP: methods and paths."""
-        return [*self._routes]
+        return [*self._routes, *LISTENING]
+
+    @property
+    def methods(self) -> list[str]:
+        """What it answers over the WebSocket API."""
+        return [*(route.socket for route in self._routes.values()), *SESSION]
+
+    @property
+    def streams(self) -> list[str]:
+        """What can be heard of each market; others may be asked for, and say nothing."""
+        return [*DELTAS, *TOPS, *TRADES, BEST, *DAYS]
 
     @property
     def due(self) -> Nanos:
@@ -173,6 +189,7 @@ class BinanceSim:
             yield from self._publish(listed, stream, data)
 
     def _changed(self, listed: Listed, due: Nanos) -> Iterator[Published]:
+        yield from self._summed(listed, due)
         changed = listed.changed()
         if not changed:
             return
@@ -183,7 +200,15 @@ class BinanceSim:
             if self._lanes.wanted(f"{listed.symbol.lower()}@{stream}"):
                 yield from self._publish(listed, stream, listed.book(depth))
 
-    def _publish(self, listed: Listed, stream: str, data: Message) -> Iterator[Published]:
+    def _summed(self, listed: Listed, due: Nanos) -> Iterator[Published]:
+        """Once a second, to whoever wants it."""
+        if (due - self._start) // EVERY % SUMMED:
+            return
+        for stream in DAYS:
+            if self._lanes.wanted(f"{listed.symbol.lower()}@{stream}"):
+                yield from self._publish(listed, stream, told(stream, listed, self._start, due))
+
+    def _publish(self, listed: Listed, stream: str, data: Message | Page) -> Iterator[Published]:
         return self._lanes.publish(f"{listed.symbol.lower()}@{stream}", data)
 
     def _loses(self, listed: Listed, due: Nanos) -> bool:
@@ -208,15 +233,15 @@ class BinanceSim:
 
     def _tell_of(self, news: News, time: Nanos) -> None:
         holder, event = self._event(news)
-        told = [*self._lanes.tell(holder, event, time)]
-        if not told or self.faults.silent:
+        heard = [*self._lanes.tell(holder, event, time)]
+        if not heard or self.faults.silent:
             return
         upset = self.faults.upset()
         if upset and upset.what == "dropped":
             return
         later = time + (upset.by if upset and upset.what == "late" else 0)
         for _ in range(2 if upset and upset.what == "twice" else 1):
-            for _, each in told:
+            for _, each in heard:
                 self._post(later, each)
 
     def _event(self, news: News) -> tuple[str, Page]:

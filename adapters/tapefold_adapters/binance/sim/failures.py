@@ -1,8 +1,8 @@
 """What Binance answers when it does not do something: `{"code":…,"msg":…}`.
 
 Codes and messages of orders, keys, times and limits are documented. Unverified: the words of -1101 to
--1131 but for -1102, the code of `session.logon` with a key that is not Ed25519, and which of two
-complaints comes first where both are due.
+-1131 but for -1102, the code of `session.logon` with a key that is not Ed25519, what is said to a path or
+method that is not there, and which of two complaints comes first where both are due.
 """
 
 from collections.abc import Mapping

@@ -41,6 +41,8 @@ class Lane(Struct):
     subscriptions: dict[int, str] = {}
     """Of the WebSocket API: whose user events, by the number of the subscription."""
     subscribed: int = 0
+    limits: bool = True
+    """Of the WebSocket API: whether answers say how much was asked for, if a request does not say it."""
 
 
 class Lanes:
@@ -56,11 +58,13 @@ class Lanes:
         parts = urlsplit(url)
         first, _, rest = parts.path.lstrip("/").partition("/")
         kind = {"ws-api": "api", "ws": "ws"}.get(first, "stream")
-        asked = rest if kind == "ws" else parse_qs(parts.query).get("streams", [""])[0]
+        query = parse_qs(parts.query)
+        asked = rest if kind == "ws" else query.get("streams", [""])[0]
         self._count += 1
         streams = dict.fromkeys(filter(None, asked.split("/")))
         self._lanes.pop(name, None)
-        self._lanes[name] = Lane(name, kind, self._count, streams)
+        limits = query.get("returnRateLimits") != ["false"]
+        self._lanes[name] = Lane(name, kind, self._count, streams, limits=limits)
 
     def disconnect(self, name: str) -> None:
         """It hears nothing any more."""
@@ -74,7 +78,7 @@ class Lanes:
         """Whether anybody hears a stream."""
         return any(stream in lane.streams for lane in self._lanes.values())
 
-    def publish(self, stream: str, data: Message) -> Iterator[Published]:
+    def publish(self, stream: str, data: Message | Page) -> Iterator[Published]:
         """A message to all that hear a stream."""
         for lane in self._lanes.values():
             if stream in lane.streams:

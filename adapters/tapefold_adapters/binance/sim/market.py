@@ -85,6 +85,8 @@ Message: TypeAlias = Depth | Traded | Aggregate | Ticker | Book
 TOPS: Final = {f"depth{n}{pace}": n for n in (5, 10, 20) for pace in ("", "@100ms", "@1000ms")}
 """Streams of the top of a book, and how many levels of it. All of them come as often as deltas do."""
 DELTAS: Final = ("depth@100ms", "depth")
+TRADES: Final = ("trade", "aggTrade")
+BEST: Final = "bookTicker"
 
 
 class Listed:
@@ -118,13 +120,14 @@ class Listed:
         for side, price, size in change.resting:
             (self._bids if side == "buy" else self._asks)[price] = size
         self.update += len(change.resting)
+        each, aggregate = TRADES
         for trade in self._trades(change):
-            yield "trade", trade
-            yield "aggTrade", _aggregate(trade)
+            yield each, trade
+            yield aggregate, _aggregate(trade)
         best = self.market.best()
         if best != self._best:
             self._best = best
-            yield "bookTicker", self.ticker(best)
+            yield BEST, self.ticker(best)
 
     def changed(self) -> Depth | None:
         """What changed in the book since it was last asked; None for nothing."""

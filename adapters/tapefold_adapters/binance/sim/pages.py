@@ -7,7 +7,7 @@ import msgspec
 
 from tapefold import Nanos, exact, exactly
 from tapefold.sim import Faults, Venue
-from tapefold_adapters.binance.sim import rules
+from tapefold_adapters.binance.sim import days, rules
 from tapefold_adapters.binance.sim.desk import Call
 from tapefold_adapters.binance.sim.failures import Failed
 from tapefold_adapters.binance.sim.market import Book, Listed
@@ -82,12 +82,11 @@ class Pages:
 
     def tickers(self, call: Call) -> Page | list[Page]:
         """The best prices of one, or of several."""
-        return self._each(call.params, _best)
+        return self._each(call.params, days.best)
 
     def days(self, call: Call) -> Page | list[Page]:
         """What was traded since the story began, as if these were the last 24 hours."""
-        times: Page = {"openTime": ms(self._start), "closeTime": ms(call.time)}
-        return self._each(call.params, lambda listed: _day(listed) | times)
+        return self._each(call.params, lambda listed: days.page(listed, self._start, call.time))
 
     def _one(self, params: Params) -> Listed:
         listed = self._listed.get(params.symbol())
@@ -119,36 +118,3 @@ def _product(price: str, size: str) -> str:
 
 def _price(listed: Listed) -> Page:
     return {"symbol": listed.symbol, "price": text(listed.last, listed.spec.price_digits)}
-
-
-def _best(listed: Listed) -> Page:
-    best = listed.ticker(listed.market.best())
-    bid: Page = {"symbol": listed.symbol, "bidPrice": best.b, "bidQty": best.B}
-    return bid | {"askPrice": best.a, "askQty": best.A}
-
-
-def _day(listed: Listed) -> Page:
-    prices, sizes = listed.spec.price_digits, listed.spec.size_digits
-    last, trades = listed.last, listed.market.trades
-    opened = listed.opened or last
-    newest = listed.trades[-1].q if listed.trades else text(0, 0)
-    mean = listed.turnover // listed.volume if listed.volume else last
-    change = abs(last - opened)
-    sign = "-" if last < opened else ""
-    return {
-        **_best(listed),
-        "priceChange": sign + text(change, prices),
-        "priceChangePercent": sign + text(change * 100_000 // opened, 3)[:-5],
-        "weightedAvgPrice": text(mean, prices),
-        "prevClosePrice": text(opened, prices),
-        "lastPrice": text(last, prices),
-        "lastQty": newest,
-        "openPrice": text(opened, prices),
-        "highPrice": text(listed.highest or last, prices),
-        "lowPrice": text(listed.lowest or last, prices),
-        "volume": text(listed.volume, sizes),
-        "quoteVolume": text(listed.turnover, prices + sizes),
-        "firstId": listed.first_trade + 1 if trades else -1,
-        "lastId": listed.first_trade + trades if trades else -1,
-        "count": trades,
-    }

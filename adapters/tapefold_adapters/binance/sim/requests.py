@@ -26,6 +26,19 @@ from tapefold_adapters.binance.sim.routes import Route
 
 _KEY: Final = "x-mbx-apikey"
 _LISTEN: Final = "/api/v3/userDataStream"
+LISTENING: Final = tuple(f"{method} {_LISTEN}" for method in ("POST", "PUT", "DELETE"))
+"""Listen keys, which are asked for over HTTP alone."""
+SESSION: Final = (
+    "userDataStream.subscribe",
+    "userDataStream.subscribe.signature",
+    "userDataStream.unsubscribe",
+    "session.logon",
+    "session.status",
+    "session.subscriptions",
+)
+"""Methods of the WebSocket API that are about its connection."""
+_LIMITS: Final = "returnRateLimits"
+"""Whether an answer of the WebSocket API says how much was asked for; every one of its methods has it."""
 _TYPE: Final = {"Content-Type": "application/json;charset=UTF-8"}
 _encode = msgspec.json.encode
 
@@ -104,8 +117,8 @@ class Requests:
         holder = self._door.keyed(asked.key, trusted=asked.trusted)
         if method == "POST":
             return _Done(200, {"listenKey": self._lanes.key(holder, time)})
-        if method not in ("PUT", "DELETE"):
-            raise Failed(-1000, "Not found.", 404)
+        if f"{method} {_LISTEN}" not in LISTENING:
+            raise _unknown(asked.name)
         act = self._lanes.renew if method == "PUT" else self._lanes.drop
         act(holder, asked.params.text("listenKey"), time)
         return _Done(200, {})
@@ -122,17 +135,23 @@ class Requests:
             done = self._try(said.method, partial(self._over_socket, lane, said, time))
         if done.status == NO_ANSWER:
             return None
-        weight = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1}
-        limits = [{**weight, "limit": WEIGHT_MAX, "count": self._door.weight(time)}]
         what = "result" if done.status == 200 else "error"
-        page = {"id": said.id, "status": done.status, what: done.body, "rateLimits": limits}
+        page: Page = {"id": said.id, "status": done.status, what: done.body}
+        if _wants_limits(lane, said):
+            page["rateLimits"] = self._limits(time)
         return _encode(page)
+
+    def _limits(self, time: Nanos) -> list[Page]:
+        weight = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1}
+        return [{**weight, "limit": WEIGHT_MAX, "count": self._door.weight(time)}]
 
     def _over_socket(self, lane: Lane, said: _Said, time: Nanos) -> _Done:
         values = {name: _plain(value) for name, value in said.params.items()}
-        params = Params(values)
-        asked = _Asked(said.method, params, params.get("apiKey"), socket_payload(values))
-        if said.method.startswith(("userDataStream.", "session.")):
+        key, payload = values.get("apiKey", ""), socket_payload(values)
+        if values.pop(_LIMITS, "true") not in ("true", "false"):
+            raise Failed(-1130, f"Data sent for parameter '{_LIMITS}' is not valid.")
+        asked = _Asked(said.method, Params(values), key, payload)
+        if said.method in SESSION:
             return _Done(200, self._session(lane, asked, time))
         return self._routed(self._methods.get(said.method), asked, time)
 
@@ -150,10 +169,8 @@ class Requests:
                 raise Failed(-4056, "HMAC_SHA256 API key is not supported.")
             case "session.status":
                 return {"apiKey": None, "authorizedSince": None, "userDataStream": False}
-            case "userDataStream.subscribe":
+            case _:  # a subscription by a session that nobody can log on to
                 raise Failed(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-            case _:
-                raise _unknown(asked.name)
 
     # Both
 
@@ -185,6 +202,12 @@ class Requests:
         if holder and (asked.key or not asked.trusted):
             self._door.signed(holder, asked.params, asked.payload, time)
         return holder
+
+
+def _wants_limits(lane: Lane, said: _Said) -> bool:
+    """As this request says; else as its connection did, which says yes where it said nothing."""
+    words = {"true": True, "false": False}
+    return words.get(_plain(said.params.get(_LIMITS, "")), lane.limits)
 
 
 def _unknown(name: str) -> Failed:

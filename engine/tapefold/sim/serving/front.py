@@ -83,7 +83,8 @@ class Front:
             return asked, _failed(500, f"a fault of the simulator: {self._running.faults[-1]!r}")
         if told.status == NO_ANSWER:
             return asked, Answer(cut=True)
-        headers = {"content-type": _JSON[1], **told.headers}
+        said = {name.lower(): text for name, text in told.headers.items()}
+        headers = dict([_JSON]) | said
         return asked, Answer(told.status, tuple(headers.items()), told.body)
 
     def _request(self, asked: Asked) -> Request:
@@ -91,7 +92,7 @@ class Front:
         if not asked.target.startswith("/"):
             raise ValueError("a target begins with /")
         return Request(
-            method=asked.method,
+            method="GET" if asked.method == "HEAD" else asked.method,  # its body stays here
             url=self._url + asked.target,
             purpose="clock",  # a word of kernels': an exchange goes by the path
             body=asked.sent.raw.decode(),
