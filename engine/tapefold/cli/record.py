@@ -8,7 +8,7 @@ import click
 import trio
 
 from tapefold.adapter import Channel, Subscribe, WatchClock, load_adapter
-from tapefold.cli.options import examples, parsed
+from tapefold.cli.options import Whole, examples, parsed
 from tapefold.cli.recording import Watched, secrets_of, told
 from tapefold.cli.tables import draw_table, views_table
 from tapefold.cli.terminal import say, say_json
@@ -59,7 +59,7 @@ _CHANNELS = ("book", "trades", "aggregate_trades", "quotes")
 )
 @click.option(
     "--depth",
-    type=click.IntRange(1, 5000),
+    type=Whole(1, 5000),
     default=1000,
     help="Levels a side to begin a book with.",
 )
