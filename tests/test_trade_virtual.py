@@ -4,6 +4,7 @@ The virtual door: streams in memory and virtual time, since waits of minutes and
 at a chosen frame belong to the stories; the last test has trio's own clock, because a thread is in it.
 """
 
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -481,6 +482,19 @@ async def test_a_key_that_may_not_trade_still_reads(autojump_clock: MockClock) -
         assert len(events(engine, "surveyed")) > 1
 
 
+async def test_fees_that_nobody_says_are_asked_for_once(autojump_clock: MockClock) -> None:
+    async def unknown(request: Request, answer: Answer) -> Answer:
+        if not request.url.partition("?")[0].endswith("/commission"):
+            return answer
+        return Answer(404, b'{"code":-1000,"msg":"Not found."}')
+
+    async with trading(twist=unknown) as (exchange, engine):
+        engine.submit(buy(bid(engine, ticks_below=2000)))
+        await trio.sleep(300)
+        assert exchange.asked.count("/api/v3/account/commission") == 1
+        assert engine.views.ready("binance")
+
+
 async def test_a_run_whose_order_ids_would_be_too_long_is_told_so(
     autojump_clock: MockClock,
 ) -> None:
@@ -570,10 +584,9 @@ async def test_no_log_of_the_process_has_a_signature_or_a_key(
     caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        async with trading() as (exchange, engine):
+        async with trading() as (_, engine):
             name = engine.submit(buy(bid(engine, ticks_below=2000)))
             await engine.until(lambda views: status(engine, name) == "open")
-            assert sim(exchange)
         async with httpx.AsyncClient(transport=httpx.MockTransport(_nothing)) as others:
             await others.get("https://example.test/?a=b")
     assert "signature" not in caplog.text

@@ -23,7 +23,11 @@ from tapefold.kernel.requests import OK, Requests, Wanted, resting
 
 NOT_SENT: Final = "not_sent"
 """Why a request failed that never left: the one failure that tells what became of it."""
+SERVER: Final = 500
+"""From this status on it is the exchange's trouble, and may pass."""
 _CHANGES: Final = ("place", "cancel")
+_VITAL: Final = ("token", "keep_alive", "balances", "open_orders")
+"""Without these an account cannot be followed: a key that may not ask for them is of no use."""
 
 
 class Answers:
@@ -107,20 +111,18 @@ class Answers:
     def _refused(self, frame: Frame, wanted: Wanted) -> None:
         word = self._adapter.refusal(frame)
         self._fail(frame, wanted, word)
-        self._mind(frame, word)
+        if word == "time":
+            self._clock.look(frame.time)
+        elif word == "key" and wanted[0] in _VITAL:
+            exchange = self._account.rules.exchange
+            event = AccountStreamChanged(exchange=exchange, state="refused", reason="key")
+            self._account.stream.changed(frame.time, event)
+        if wanted[0] == "fees" and frame.status < SERVER and word not in ("rate", "time", "busy"):
+            return  # the account's own fees will do
         if wanted == KEEP_ALIVE and word not in ("rate", "busy", "time"):
             self._account.stream.expired(frame.time)
         else:
             self._requests.try_again(frame.time, wanted)
-
-    def _mind(self, frame: Frame, word: Refusal) -> None:
-        """What a refusal says of more than its request."""
-        if word == "key":
-            exchange = self._account.rules.exchange
-            event = AccountStreamChanged(exchange=exchange, state="refused", reason="key")
-            self._account.stream.changed(frame.time, event)
-        elif word == "time":
-            self._clock.look(frame.time)
 
     def _fail(self, frame: Frame, wanted: Wanted, word: Refusal | Literal[""]) -> None:
         purpose, subject = wanted

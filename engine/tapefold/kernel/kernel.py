@@ -129,9 +129,8 @@ class Kernel:
     def command(self, time: Nanos, command: Command) -> Sequence[Outgoing]:
         """Do as the caller says. Raises as `check` does, and has done nothing then."""
         self.check(command)
-        command = normal(command)
+        command, exchange = normal(command), exchange_of(command, self.views)
         self._core.fire(time)
-        exchange = exchange_of(command, self.views)
         if isinstance(command, Halt | Resume):
             self._switch(time, command)
         elif isinstance(command, Declare | Subscribe | Unsubscribe | WatchClock):
@@ -166,7 +165,8 @@ class Kernel:
             case Adopt():
                 trading.adopt(time, command)
             case Cancel():
-                trading.account.trade.cancel(time, self._orders.ours[command.client_order_id])
+                if order := self._orders.find(command.client_order_id):
+                    trading.account.trade.cancel(time, order)
             case Query():
                 trading.account.attendance.query(time, command.client_order_id)
             case CancelAll():
