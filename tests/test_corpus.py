@@ -24,6 +24,20 @@ WRITTEN = {
             "anomalies": "e53bd4ecd7ae0201c7312ef3a9f78bae2bad2babd9ac86fa98d9578f367e9928",
         },
     ),
+    "0.1.0-orders.log": (
+        382,
+        "afc6f1571d3b6b3cf6b9f23bee718b95681a3520823746b0c560a29a51b483aa",
+        {
+            "instruments": "299eed48298132456f592121e839592eeef8033eda7c980219e3301e9a93ef8a",
+            "anomalies": "6afea8691234118488a65a06c8ebd8f6cb38f698c67092d796d66d564796ce12",
+            "orders": "5f45434aa14cf59de5fcc979e715dbae4be594dbd1dd7e849dd96e9f629e5920",
+            "balances": "0e9dce226a3eb1866d545ba12db1bbae0a30ad1ecd91ba08f502c11a2799d2b3",
+            "positions": "4d009d7bbca527339f038279f22c80a68453dffbac42bcd4396904a366f3d473",
+            "fees": "e10cf8d5e4b51af70ebee3e7452b995f722a9490bf97f86a5aff9ff4edc77327",
+            "risk": "5cc4d1cdbe77703c8da01c38cd007d548c470d1fb0bb1d4725fcc2cadc4f67fa",
+            "rules": "cfd5cb2b156a5cb61664a8e2ef920352ef58ae8d25f0a556ebdd4c0d1ec1fe5d",
+        },
+    ),
 }
 
 
