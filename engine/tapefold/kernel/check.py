@@ -38,6 +38,8 @@ def check(
 
     Raises `AdapterError`, `UnknownInstrument`, `UnknownOrder` and `BadInput`.
     """
+    if isinstance(command, Subscribe) and command.exchange in feeds:
+        _check_channels(command, feeds[command.exchange])  # it says what channels there are
     check_form(command)
     if isinstance(command, Halt | Resume):
         return
@@ -47,9 +49,7 @@ def check(
     if exchange not in feeds:
         raise AdapterError(f"this engine was not opened with the exchange {exchange!r}")
     match command:
-        case Subscribe():
-            _check_channels(command, feeds[exchange])
-        case Declare() | Unsubscribe() | WatchClock():
+        case Subscribe() | Declare() | Unsubscribe() | WatchClock():
             pass
         case _:
             _check_account(command, views, feeds[exchange], trading.get(exchange))
