@@ -720,6 +720,7 @@ def test_a_cancel_that_is_yet_to_be_done_was_taken() -> None:
         (401, -2015, "", "refused", "key"),
         (400, -1100, "", "refused", "invalid"),
         (400, -2011, "Market is closed.", "refused", "market_closed"),
+        (400, -2011, "This account may not place or cancel orders.", "refused", "other"),
     ],
 )
 def test_what_became_of_a_cancel(

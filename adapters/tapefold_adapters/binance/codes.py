@@ -48,6 +48,9 @@ _MESSAGES: Final[tuple[tuple[str, Refusal], ...]] = (
     ("market is closed", "market_closed"),
     ("unknown order", "unknown_order"),
     ("filter failure", "filter"),
+    # By Binance's list of errors, and unverified: no cancel of such an account will ever be taken.
+    ("this account may not place or cancel", "other"),
+    ("disabled on this account", "other"),
 )
 _STATUSES: Final[dict[int, Refusal]] = {401: "key", 403: "other", 418: "rate", 429: "rate"}
 """What a status alone says, where there is no code. 403 is a firewall's: nothing came through it."""
