@@ -532,6 +532,37 @@ async def test_whoever_waits_for_an_account_hears_that_its_key_is_refused(
                 await engine.until(lambda views: views.ready("binance"))
 
 
+async def test_an_account_whose_key_was_refused_can_be_watched_again(
+    autojump_clock: MockClock,
+) -> None:
+    """Its permissions were mended meanwhile."""
+    good = False
+
+    async def forbidden(request: Request, answer: Answer) -> Answer:
+        private = "/account" in request.url or "/openOrders" in request.url
+        if good or not private:
+            return answer
+        return Answer(
+            401, b'{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}'
+        )
+
+    async with (
+        open_virtual(FUNDED, twist=forbidden) as exchange,
+        open_engine(exchange.live()) as engine,
+    ):
+        engine.command(WatchAccount("binance"))
+        with trio.fail_after(60), pytest.raises(KeyRefused):
+            await engine.until(lambda views: views.ready("binance"))
+        good = True
+        engine.command(WatchAccount("binance"))
+        with trio.fail_after(60):
+            await engine.until(lambda views: views.ready("binance"))
+        before = exchange.asked.count("/api/v3/account")
+        await trio.sleep(500)
+        polls = exchange.asked.count("/api/v3/account") - before
+        assert 30 <= polls <= 50, "every 10 s once nothing is heard, and not twice"
+
+
 async def test_keys_that_are_no_text_are_told_so() -> None:
     async with open_virtual(FUNDED) as exchange:
         keys: Any = {"binance": {"key": 5, "secret": "secret"}}

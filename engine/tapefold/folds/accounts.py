@@ -49,7 +49,6 @@ from tapefold.folds.rules import TradingRules
 
 _OF_RISK: Final = (RiskLimited, TradingHalted, TradingResumed)
 _OF_ORDERS: Final = (
-    AccountWatched,
     OrderSubmitted,
     OrderCancelRequested,
     RequestAnswered,
@@ -109,6 +108,7 @@ class Accounts:
             **dict.fromkeys(_OF_RISK, self.risk.apply),
             FeeScheduleSet: self.fees.apply,
             TradingRulesSet: self.rules.apply,
+            AccountWatched: self._watched,
             AccountSurveyed: self._was_surveyed,
             AccountStreamChanged: self._changed,
             RunStarted: self._started,
@@ -137,6 +137,10 @@ class Accounts:
         self.rules.restore(state.rules)
         self.surveyed = dict.fromkeys(state.surveyed)
         self.refused = dict.fromkeys(state.refused)
+
+    def _watched(self, event: AccountWatched) -> None:
+        self.orders.apply(event)
+        self.refused.pop(event.exchange, None)
 
     def _was_surveyed(self, event: AccountSurveyed) -> None:
         self.surveyed[event.exchange] = None

@@ -79,8 +79,14 @@ class Account:
     # Watching
 
     def watch(self, time: Nanos, command: WatchAccount, take_in: TakeIn) -> None:
-        """Follow the account from now on. Said again, it only changes how often it is polled."""
+        """Follow the account from now on, also one that had refused our key.
+
+        Said again of one that is followed, it only changes how often it is polled.
+        """
         first, self.command = self.command is None, command
+        if not self.watched:
+            self._core.append(time, self.rules)
+            self.stream.again()
         if first:
             self._take_in = take_in
             self._core.append(time, self.rules)
@@ -151,10 +157,8 @@ class Account:
         """Ask for everything again: often while the stream is silent, else now and then."""
         command = self.command
         assert command is not None, "an account that is polled is watched"
-        if not self.watched:
-            return
         silent = self.stream.is_silent(now, command.silence_max)
-        known = self.stream.state != "off"
+        known = self.stream.state not in ("off", "refused")
         if known and not self.survey.pending and (silent or now - self._polled >= command.poll):
             self._begin(now, hold=False)
         self._poll(now + min(command.poll_silent, command.poll))

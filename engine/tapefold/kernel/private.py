@@ -40,7 +40,7 @@ class PrivateStream:
         self._token = self._dialled = ""
         """The newest, and the one that the lane was dialled with."""
         self.state: str = "off"
-        """`off`, `down`, `up`; `refused` for good."""
+        """`off`, `down`, `up`; `refused` until `again`."""
         self.rose: Told = _nobody
         """Called when it is heard."""
         self.fell: Told = _nobody
@@ -96,10 +96,15 @@ class PrivateStream:
             self._hang_up(time)
 
     def refuse(self, time: Nanos) -> None:
-        """The key is refused: be quiet for good, also on a lane that is only just dialled."""
+        """The key is refused: be quiet until `again`, also on a lane that is only just dialled."""
         self.part.wanted = False
         self._lanes.unsubscribe(time, self.part.lane)
         self.state = "refused"
+
+    def again(self) -> None:
+        """The caller says that the key is good now: what was refused may be started anew."""
+        if self.state == "refused":
+            self.state, self._token, self.part.wanted = "off", "", True
 
     def _hang_up(self, time: Nanos) -> None:
         if self.lane:
