@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from captures import ROOT
 from hypothesis import given, settings
@@ -223,6 +224,12 @@ def test_the_published_example_of_the_websocket_api_is_taken() -> None:
         sim, "a", {"id": 10, "method": "order.place", "params": params | {"side": "BUY"}}, time
     )
     assert (told["id"], told["status"], told["error"]["code"]) == (10, 400, -1022)
+    # A number without quotes is the text that it was sent as, and so is signed: never a float.
+    message = msgspec.json.encode({"id": 11, "method": "order.place", "params": params}).decode()
+    bare = message.replace('"0.01000000"', "0.01000000").replace('"52000.00"', "52000.00")
+    assert bare != message
+    assert said(sim, "a", bare, time)["status"] == 200
+    assert said(sim, "a", '{"id":12,"method":"ping","params":{"a":[]}}', time)["status"] == 400
 
 
 def test_the_published_example_of_a_subscription_is_taken() -> None:

@@ -69,10 +69,16 @@ class _Said(Struct):
 
     method: str
     id: int | str | None = None
-    params: dict[str, str | int | float | bool] = {}
+    params: dict[str, Any] = {}
+    """Texts, ints and bools: a number with a point stays the text that it was sent as."""
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError`, which is msgspec's `ValidationError`, for what is no parameter."""
+        if not all(isinstance(value, str | int) for value in self.params.values()):
+            raise ValueError("a parameter is a text, a number, or true or false")
 
 
-_said = msgspec.json.Decoder(_Said).decode
+_said = msgspec.json.Decoder(_Said, float_hook=str).decode
 
 
 class Requests:
@@ -214,7 +220,7 @@ def _unknown(name: str) -> Failed:
     return Failed(-1000, f"There is no {name}.", 404)
 
 
-def _plain(value: str | float) -> str:
+def _plain(value: str | int) -> str:
     """A parameter as it is signed."""
     if isinstance(value, bool):
         return "true" if value else "false"
