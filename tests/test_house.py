@@ -33,6 +33,7 @@ ROOMS = [
     "fingerprint",
     "report",
     "verify",
+    "inquiry",
     "imports",
     "wire",
     "record",

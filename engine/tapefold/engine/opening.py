@@ -1,18 +1,19 @@
 """`open_engine`: an engine around a tape, a fake exchange, or real ones."""
 
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import trio
 
-from tapefold.adapter import load_adapter
 from tapefold.engine.engine import Engine, Source, lone
 from tapefold.engine.live import Live, check
-from tapefold.engine.played import Played, Saver
+from tapefold.engine.played import Played
+from tapefold.engine.recorded import recorded, recorder_of
+from tapefold.engine.saving import Saver
 from tapefold.errors import LogError, Refused
 from tapefold.history import Cache
 from tapefold.home import mocking
@@ -60,7 +61,7 @@ async def open_engine(
         else:
             made, recorder = _played(source, mode, opened, path, speed, record)
         engine = Engine(made, opened)
-        with _recorded(engine, recorder):
+        with recorded(engine, recorder):
             async with _working(engine):
                 yield engine
     if path is not None:
@@ -85,37 +86,6 @@ def _new_log(path: Path | None) -> Generator[Log]:
         if opened.head:
             raise LogError(f"{path} is a log already: an engine begins a new one")
         yield opened
-
-
-@contextmanager
-def _recorded(engine: Engine, recorder: "Recorder | None") -> Generator[None]:
-    """Seal what was recorded; where the block raises it stays as it is, readable. Raises as `seal`."""
-    engine.recorder = recorder
-    if recorder is None:
-        yield
-        return
-    try:
-        yield
-        _seal(engine, recorder)
-    except (trio.Cancelled, BaseExceptionGroup) as error:
-        if _is_only_cancelled(error):  # a time that is over ends a recording in order
-            _seal(engine, recorder)
-        raise
-    finally:
-        recorder.close()
-
-
-def _is_only_cancelled(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        return all(map(_is_only_cancelled, group.exceptions))
-    return isinstance(error, trio.Cancelled)
-
-
-def _seal(engine: Engine, recorder: "Recorder") -> None:
-    rows = engine.views.instruments.rows.values()
-    recorder.meta.instruments = [row.symbol for row in rows]
-    recorder.seal(engine.log.digest())
 
 
 @asynccontextmanager
@@ -166,7 +136,7 @@ def _played(
             seed=old.seed,
             versions=old.versions,
         )
-        recorder = _recorder(Path(record), meta, {})
+        recorder = recorder_of(Path(record), meta, {})
     return Mocked(session, log, speed, tee=recorder, virtual=mode == "virtual"), recorder
 
 
@@ -193,16 +163,5 @@ def _connected(
             seed=seed,
             versions=versions,
         )
-        recorder = _recorder(Path(record), meta, source.secrets)
+        recorder = recorder_of(Path(record), meta, source.secrets)
     return Connected(source, log, outside, run, started=started, tee=recorder), recorder
-
-
-def _recorder(folder: Path, meta: Meta, secrets: Mapping[str, str]) -> "Recorder":
-    from tapefold.guard import Guard
-    from tapefold.record import Recorder
-
-    guards = {
-        exchange: Guard(load_adapter(exchange).description.taping, secrets)
-        for exchange in meta.exchanges
-    }
-    return Recorder(folder, meta, guards)

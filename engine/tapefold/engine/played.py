@@ -1,38 +1,22 @@
 """A tape as a source: the replay door, at a pace."""
 
-from pathlib import Path
 from typing import Final
 
 import trio
 
 from tapefold.adapter import Command
 from tapefold.engine.engine import Engine
+from tapefold.engine.saving import Saver
 from tapefold.errors import Refused
-from tapefold.history import SAVE_EVERY, Cache
 from tapefold.log import Log
 from tapefold.replay import Replay
 from tapefold.session import Session
 from tapefold.units import SECOND, Nanos
-from tapefold.views import Views
 
 CHUNK: Final = 256
 """Lines that are played between two turns of everybody else, where nobody waits for a moment."""
 FLUSH_AFTER: Final = 0.25
 """Seconds that an event may wait before it is handed over to be written."""
-
-
-class Saver:
-    """Saves views now and then beside a log file, so that its past is soon at hand."""
-
-    def __init__(self, log: Log, path: Path | None) -> None:
-        self._log, self._cache = log, Cache(path) if path else None
-        self._saved = 0
-
-    def save(self, views: Views) -> None:
-        """Save, if it is time."""
-        if self._cache and self._log.head // SAVE_EVERY > self._saved:
-            self._saved = self._log.head // SAVE_EVERY
-            self._cache.save(views, self._log.digest())
 
 
 class Played:
