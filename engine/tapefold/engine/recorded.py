@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def recorder_of(folder: Path, meta: Meta, secrets: Mapping[str, str]) -> "Recorder":
-    """A recorder for a session in a new *folder*. Raises as `Recorder`, and `Leak` for a secret too short."""
+    """A recorder of a session in a new *folder*. Raises as `Recorder`, and `Leak`."""
     from tapefold.guard import Guard
     from tapefold.record import Recorder
 
