@@ -16,9 +16,10 @@ from tapefold.adapter import (
     Command,
     Declare,
     Frame,
+    Given,
     Incoming,
     Listing,
-    Outgoing,
+    Outcome,
     Request,
     Subscribe,
     Unsubscribe,
@@ -144,7 +145,7 @@ class World:
         run = Run(writer.meta.run_id, writer.meta.seed, {}) if writer else Run(seed=seed)
         self.kernel.start(START, run)
 
-    def tell(self, command: Command) -> Sequence[Outgoing]:
+    def tell(self, command: Command) -> Sequence[Outcome]:
         """The caller says something."""
         self.now += MILLISECOND
         if self._writer:
@@ -153,42 +154,42 @@ class World:
 
     def subscribe(
         self, *natives: str, channels: tuple[Channel, ...] = ("book",)
-    ) -> Sequence[Outgoing]:
+    ) -> Sequence[Outcome]:
         """The caller wants these."""
         return self.tell(Subscribe(self.exchange, natives, channels))
 
-    def declare(self, *natives: str) -> Sequence[Outgoing]:
+    def declare(self, *natives: str) -> Sequence[Outcome]:
         """The caller says that these exist."""
         rows = tuple(Listing(f"{native[:-1]}-{native[-1:]}", native) for native in natives)
         return self.tell(Declare(self.exchange, rows))
 
-    def unsubscribe(self, lane: str = "") -> Sequence[Outgoing]:
+    def unsubscribe(self, lane: str = "") -> Sequence[Outcome]:
         """The caller has had enough."""
         return self.tell(Unsubscribe(lane or self.lane))
 
-    def opened(self, lane: str = "") -> Sequence[Outgoing]:
+    def opened(self, lane: str = "") -> Sequence[Outcome]:
         """A lane is up."""
         return self.step("opened", lane or self.lane)
 
-    def closed(self, lane: str = "", code: int = 1006) -> Sequence[Outgoing]:
+    def closed(self, lane: str = "", code: int = 1006) -> Sequence[Outcome]:
         """A lane is down, as a wire would tell it."""
         return self.step("close", lane or self.lane, status=code, reason="its own words")
 
-    def hear(self, data: bytes, lane: str = "") -> Sequence[Outgoing]:
+    def hear(self, data: bytes, lane: str = "") -> Sequence[Outcome]:
         """A frame comes."""
         return self.step("recv", lane or self.lane, data)
 
     def answer(
         self, asked: Request, data: bytes, status: int = 200, **more: Any
-    ) -> Sequence[Outgoing]:
+    ) -> Sequence[Outcome]:
         """A request is answered."""
         return self.step("response", asked.lane, data, request=asked, status=status, **more)
 
-    def fail(self, asked: Request, reason: str = "timed out") -> Sequence[Outgoing]:
+    def fail(self, asked: Request, reason: str = "timed out") -> Sequence[Outcome]:
         """A request gets no answer."""
         return self.step("failed", asked.lane, request=asked, reason=reason)
 
-    def step(self, kind: Incoming, lane: str, data: bytes = b"", **more: Any) -> Sequence[Outgoing]:
+    def step(self, kind: Incoming, lane: str, data: bytes = b"", **more: Any) -> Sequence[Outcome]:
         """Something comes from outside."""
         self.now += MILLISECOND
         frame = Frame(self.now, lane, kind, data, **more)
@@ -196,18 +197,18 @@ class World:
             self._writer.frame(frame)
         return self._asked(self.kernel.step(frame))
 
-    def wait(self, span: Nanos) -> list[Outgoing]:
+    def wait(self, span: Nanos) -> list[Outcome]:
         """Nothing comes for so long; timers are fired as a wire does, each when it is due."""
-        end, out = self.now + span, list[Outgoing]()
+        end, out = self.now + span, list[Outcome]()
         while (due := self.kernel.due) is not None and due <= end:
             self.now = max(self.now, due)
             out += self._asked(self.kernel.tick(self.now))
         self.now = end
         return out
 
-    def _asked(self, out: Sequence[Outgoing]) -> Sequence[Outgoing]:
+    def _asked(self, out: Sequence[Outcome]) -> Sequence[Outcome]:
         for asked in out:
-            if self._writer:
+            if self._writer and not isinstance(asked, Given):
                 self._writer.out(self.now, asked)
         return out
 
@@ -253,7 +254,7 @@ def live(bids: Rows = (("1.5", "2"),), asks: Rows = (("2", "1"),), *, last: int 
     return world
 
 
-def request(out: Sequence[Outgoing]) -> Request:
+def request(out: Sequence[Outcome]) -> Request:
     """The one thing that was asked for, which is a request."""
     (asked,) = out
     assert isinstance(asked, Request)

@@ -15,7 +15,7 @@ from tiny_adapter import TinyAdapter
 from tapefold.adapter import (
     Close,
     Open,
-    Outgoing,
+    Outcome,
     Purpose,
     Rate,
     Request,
@@ -54,11 +54,11 @@ class Desk(World):
             self.log.append(START, event)
         self.adapter = TinyAdapter(flavour, windows)
         self.kernel = Kernel({TINY: self.adapter}, self.log, Views.of(events))
-        self.sent: list[Outgoing] = []
+        self.sent: list[Outcome] = []
         """What left and was not taken yet."""
         self.kernel.start(START, run or Run(run_id="r"))
 
-    def _asked(self, out: Sequence[Outgoing]) -> Sequence[Outgoing]:
+    def _asked(self, out: Sequence[Outcome]) -> Sequence[Outcome]:
         self.sent += super()._asked(out)
         return out
 
@@ -88,7 +88,7 @@ class Desk(World):
 
     def reply(
         self, purpose: Purpose, value: Any = None, status: int = 200, subject: str = "", **more: Any
-    ) -> Sequence[Outgoing]:
+    ) -> Sequence[Outcome]:
         """Answer the oldest such request."""
         asked = self.take(purpose, subject)
         return self.answer(asked, json.dumps(value).encode(), status, **more)
@@ -97,7 +97,7 @@ class Desk(World):
         """The oldest such request gets no answer."""
         self.fail(self.take(purpose, subject), reason)
 
-    def say(self, *rows: Row) -> Sequence[Outgoing]:
+    def say(self, *rows: Row) -> Sequence[Outcome]:
         """The private stream says something."""
         return self.hear(json.dumps(rows).encode())
 

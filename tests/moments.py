@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 
 from builders import START, World, delta, instruments, snapshot
 
-from tapefold.adapter import Command, Frame, Outgoing, Request
+from tapefold.adapter import Command, Frame, Outcome, Outgoing, Request
 from tapefold.session import Meta, SessionWriter
 from tapefold.units import SECOND, Nanos
 
@@ -75,7 +75,7 @@ def busy(rounds: int) -> tuple[Moments, World]:
     return moments, world
 
 
-def _answer(world: World, out: Sequence[Outgoing], data: bytes) -> None:
+def _answer(world: World, out: Sequence[Outcome], data: bytes) -> None:
     for asked in out:
         if isinstance(asked, Request):
             world.answer(asked, data)

@@ -19,7 +19,7 @@ from tapefold.adapter import (
     Command,
     Frame,
     Open,
-    Outgoing,
+    Outcome,
     Rate,
     Request,
     Send,
@@ -143,7 +143,7 @@ class RoughWire:
     def _step(self, lane: str, kind: Literal["opened", "recv", "close"], data: bytes = b"") -> None:
         self._carry(self.kernel.step(Frame(self.now, lane, kind, data)))
 
-    def _carry(self, asked: Sequence[Outgoing]) -> None:
+    def _carry(self, asked: Sequence[Outcome]) -> None:
         """Off it goes; what changes something there leaves when all that it rests on is durable."""
         for each in asked:
             match each:

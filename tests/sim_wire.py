@@ -18,7 +18,7 @@ from tapefold.adapter import (
     Command,
     Frame,
     Open,
-    Outgoing,
+    Outcome,
     Request,
     Send,
     Subscribe,
@@ -127,7 +127,7 @@ class SimWire(There):
         self._carry(self.kernel.command(self.now, command))
         self.alls += isinstance(command, CancelAll)
 
-    def _carry(self, asked: Sequence[Outgoing]) -> None:
+    def _carry(self, asked: Sequence[Outcome]) -> None:
         """Off it goes; what changes something there leaves when all that it rests on is durable."""
         for each in asked:
             match each:

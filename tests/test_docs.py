@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,5 +58,29 @@ async def test_trading_as_it_is_shown(capsys: pytest.CaptureFixture[str]) -> Non
     assert " filled\nBTC 2.00999\n" in capsys.readouterr().out
 
 
+async def test_two_runs_on_one_log_as_they_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Real sockets, and real time, as above; the log is a file."""
+    with trio.fail_after(60):
+        await shown("embed.md")[0]["main"](tmp_path / "log")
+    said = capsys.readouterr().out
+    assert "-2 filled 0.02\nfill 0.0" in said
+    assert "-1 0.01\n" in said
+    with tapefold.History(tmp_path / "log") as history:
+        orders = history.views().orders
+        assert [order.status for order in orders.ours.values()] == ["canceled", "filled"]
+
+
 async def test_a_test_of_the_wire_as_it_is_shown(autojump_clock: MockClock) -> None:
     await shown("record-and-mock.md")[2]["test_books_are_right_after_a_restart"](autojump_clock)
+
+
+def test_a_strategy_as_it_is_shown(tmp_path: Any) -> None:
+    """No sockets, and no time passes."""
+    space = shown("strategies.md")[0]
+    space["main"](tmp_path / "bid")
+    with pytest.raises(tapefold.Mismatch, match=r'≠ amount: asked "0\.02", recorded "0\.01"'):
+        tapefold.replay_report(
+            tapefold.Session(tmp_path / "bid"), strategies=[space["Bid"](amount="0.02")]
+        )

@@ -25,6 +25,7 @@ ROOMS = [
     "views",
     "history",
     "adapter",
+    "strategy",
     "kernel",
     "guard",
     "session",
@@ -58,7 +59,7 @@ IMPURE = {
     "trio",
     "httpx",
 }
-PURE = ["units", "events", "folds", "views", "kernel", "guard", "overlay"]
+PURE = ["units", "events", "folds", "views", "strategy", "kernel", "guard", "overlay"]
 
 
 def modules(room: str) -> list[Path]:

@@ -22,7 +22,7 @@ from builders import (
     waiting,
 )
 
-from tapefold.adapter import BookRule, Close, Open, Outgoing, Request, Subscribe
+from tapefold.adapter import BookRule, Close, Open, Outcome, Request, Subscribe
 from tapefold.errors import AdapterError, StaleBook
 from tapefold.events import (
     BookDelta,
@@ -485,7 +485,7 @@ def test_what_failed_is_asked_again_ever_more_seldom(status: int, purpose: str) 
         world.answer(asked, instruments("AB"))
         asked = request(world.opened())
     for tries, wait in enumerate((1, 2, 4, 8, 16, 32, 60, 60, 60), 1):
-        out: Sequence[Outgoing] = (
+        out: Sequence[Outcome] = (
             world.answer(asked, b"busy", status) if status else world.fail(asked)
         )
         assert not out
@@ -624,7 +624,7 @@ def test_a_book_on_two_lanes_is_never_live_and_behind() -> None:
     assert (world.state(), world.levels()[0]) == ("live", {"1": "3"})
 
 
-def answer_all(world: World, out: Sequence[Outgoing], data: bytes) -> None:
+def answer_all(world: World, out: Sequence[Outcome], data: bytes) -> None:
     """Give every request the same answer."""
     for asked in out:
         assert isinstance(asked, Request)

@@ -1034,8 +1034,8 @@ def test_a_cassette_is_read_by_vcrpy_whole_or_torn(tmp_path: Path) -> None:
     assert load_answers(tmp_path) == {}
     path.write_text(CASSETTE)
     answers = load_answers(tmp_path)
-    assert answers[1] == (200, [("retry-after", "3")], b"one")
-    assert answers[2] == (500, [], b"\xff\x00")
+    assert answers[1][:3] == (200, [("retry-after", "3")], b"one")
+    assert answers[2][:3] == (500, [], b"\xff\x00")
     path.write_text(CASSETTE.replace("# end\n", "").replace("    n: 2\n", ""))
     assert load_answers(tmp_path) == answers
     path.write_text(CASSETTE[:80])
@@ -1057,7 +1057,7 @@ def test_a_body_that_was_left_compressed_is_decoded_and_null_is_none(tmp_path: P
 
     for data, told in ((gzip.compress(b'{"a":1}'), b'{"a":1}'), (None, b""), (b"plain", b"plain")):
         write(data)
-        assert load_answers(tmp_path)[1] == (200, [("retry-after", "3")], told)
+        assert load_answers(tmp_path)[1][:3] == (200, [("retry-after", "3")], told)
     write(gzip.compress(b"x" * 1000)[:-9])
     with pytest.raises(SessionError, match="a gzip body that is torn, or longer than"):
         load_answers(tmp_path)

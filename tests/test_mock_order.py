@@ -14,11 +14,12 @@ from scripts import API, URL, answered, asked, body, failed, hung_up, tape, up
 
 from tapefold.adapter import Free, Taping
 from tapefold.errors import Mismatch, SessionError
+from tapefold.mock.freedom import free_request
 from tapefold.mock.lanes import Ear
 from tapefold.mock.match import Ids, differences, frame_fields, request_fields
 from tapefold.mock.part import Part
 from tapefold.mock.score import Score
-from tapefold.mock.timeline import Timeline, free_request
+from tapefold.mock.timeline import Timeline
 
 NO = Taping()
 

@@ -26,7 +26,7 @@ from tapefold.adapter import (
     Limits,
     Listing,
     Open,
-    Outgoing,
+    Outcome,
     Rate,
     Request,
     Send,
@@ -109,7 +109,7 @@ def listening(silence_max: Nanos = 10 * SECOND) -> World:
     return world
 
 
-def lanes(out: Sequence[Outgoing]) -> list[str]:
+def lanes(out: Sequence[Outcome]) -> list[str]:
     """The lanes that are asked for, and nothing else is."""
     opens = [asked for asked in out if isinstance(asked, Open)]
     assert len(opens) == len(out)
@@ -871,7 +871,7 @@ def test_a_session_with_all_of_it_replays_to_the_same(tmp_path: Path) -> None:
     world.answer(request(world.opened("binance/2")), snapshot(1))
     numbers = iter(range(2, 100))
 
-    def quiet(span: Nanos) -> list[Outgoing]:
+    def quiet(span: Nanos) -> list[Outcome]:
         """Time passes, and the other lane, which always has something to say, says it."""
         out, number = world.wait(span), next(numbers)
         assert not world.hear(delta(number, number, native="CD"), "binance/2")

@@ -561,11 +561,16 @@ def test_a_token_is_masked_from_the_frame_that_brings_it(folder: Path) -> None:
     assert Session(folder).meta.masked == ["token"]
 
 
-def test_what_the_run_came_to_is_not_compared_where_something_was_masked(folder: Path) -> None:
+def test_what_the_run_came_to_is_compared_unless_ids_were_masked(folder: Path) -> None:
     moments, _ = busy(2)
     guard = Masking("never there")
     guard.masked = ["token"]
-    made = recorder(folder, guard)
+    made = recorder(folder / "token", guard)
+    tell(moments, made)
+    with pytest.raises(Mismatch, match="another digest"):
+        made.seal("what the run came to")
+    made = recorder(folder / "ids", guard)
+    made.meta.masked_ids = True
     tell(moments, made)
     session = made.seal("what the run came to")
     assert session.meta.sealed

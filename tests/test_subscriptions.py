@@ -10,7 +10,7 @@ import pytest
 from builders import START, World, delta, instruments, quote, snapshot, trade
 from eventsourcing.popo import POPOApplicationRecorder
 
-from tapefold.adapter import Close, Declare, Listing, Open, Outgoing, Request, Send, Stream
+from tapefold.adapter import Close, Declare, Listing, Open, Outcome, Request, Send, Stream
 from tapefold.errors import Mismatch, Refused
 from tapefold.events import (
     BookInvalidated,
@@ -30,7 +30,7 @@ from tapefold.replay import Ledger
 from tapefold.units import SECOND
 
 
-def one(out: Sequence[Outgoing]) -> Any:
+def one(out: Sequence[Outcome]) -> Any:
     (asked,) = out
     return asked
 

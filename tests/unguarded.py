@@ -12,6 +12,9 @@ class Unguarded:
     def mask(self, text: str) -> str:
         return text
 
+    def mask_id(self, value: str) -> str:
+        return value
+
     def learn(self, text: str) -> None:
         """Nothing to learn."""
 

@@ -6,6 +6,7 @@ Data flows one way, and each room imports only from those before it:
     log                      what was said, in order, for ever
     folds views history      what that adds up to, now and at any position
     adapter                  how exchanges speak, as data and pure functions
+    strategy                 what hears events and answers with commands
     kernel                   one frame in, events logged and folded, requests out
     guard                    what must not be in a recording
     session overlay          what the wire said, as a folder; and another story made of it
@@ -58,6 +59,7 @@ from tapefold.adapter import (
     Topic,
     Trader,
     Unsubscribe,
+    Wake,
     WatchAccount,
     WatchClock,
     WrongInstrument,
@@ -143,8 +145,11 @@ from tapefold.events import (
     RunStarted,
     Says,
     Status,
+    StrategyFailed,
+    StrategyStarted,
     StreamStale,
     TimeInForce,
+    TimerFired,
     Trade,
     TradingHalted,
     TradingResumed,
@@ -161,6 +166,7 @@ from tapefold.log import Log, LogReader, Record, open_log, read_log
 from tapefold.report import Report, replay_report
 from tapefold.session import Session
 from tapefold.sim import bundled
+from tapefold.strategy import HEARD, Reaction, Strategy
 from tapefold.units import (
     DIGITS_MAX,
     MINUTE,
@@ -184,6 +190,7 @@ from tapefold.views import Views
 
 __all__ = [
     "DIGITS_MAX",
+    "HEARD",
     "MINUTE",
     "NOTHING",
     "SECOND",
@@ -281,6 +288,7 @@ __all__ = [
     "Rate",
     "RateLimited",
     "Raw",
+    "Reaction",
     "Record",
     "Refusal",
     "Refused",
@@ -299,6 +307,9 @@ __all__ = [
     "Side",
     "StaleBook",
     "Status",
+    "Strategy",
+    "StrategyFailed",
+    "StrategyStarted",
     "Stream",
     "StreamStale",
     "Submit",
@@ -306,6 +317,7 @@ __all__ = [
     "TapefoldError",
     "Taping",
     "TimeInForce",
+    "TimerFired",
     "TooFine",
     "TooLarge",
     "Topic",
@@ -320,6 +332,7 @@ __all__ = [
     "Unsubscribe",
     "Verified",
     "Views",
+    "Wake",
     "Walk",
     "WatchAccount",
     "WatchClock",

@@ -13,6 +13,7 @@ from typing import Any, Final
 from tapefold.events import AnyEvent, BookDelta, Trade
 from tapefold.folds.book import Book
 from tapefold.log import Log
+from tapefold.session import Start
 from tapefold.units import Nanos, fixed, plain
 from tapefold.views import Views
 
@@ -23,8 +24,10 @@ _MICROSECOND: Final = 1_000
 class Fingerprints:
     """A log that hashes and forgets, and takes the fingerprints of what it hears."""
 
-    def __init__(self) -> None:
-        self._log, self._views = Log(), Views()
+    def __init__(self, start: Start | None = None) -> None:
+        """*start* is what the log had come to where the session began, if it was not empty."""
+        self._log = Log(start=start.tail if start else None)
+        self._views = start.thaw() if start else Views()
         self._instruments: dict[int, _Instrument] = {}
 
     @property

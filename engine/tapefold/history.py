@@ -1,9 +1,13 @@
 """History: what was known at any position of a log.
 
 The views of a position are the newest saved ones that are not past it, and the events since. Saved
-views are a cache beside the log (`LOG.views/POSITION.msgpack`): made by whoever reads, and when a log
-is closed, never in a step. Each carries the log's digest at its position, so a cache of another log,
-or of a log that was altered, is not believed. It can be deleted at any time.
+views are a cache beside the log (`LOG.views/POSITION.msgpack`): made by whoever reads, by a live
+engine now and then, and when a log is closed, never in a step. Each carries the log's digest at its
+position, so a cache of another log, or of a log that was altered or cut short, is not believed. It
+can be deleted at any time.
+
+The same folder is where an engine can be asked what it knows: whoever asks leaves a file `asked`, and
+the engine answers with `live.msgpack`, its views at a position that is on the disk.
 """
 
 import os
@@ -14,13 +18,14 @@ from typing import Final
 
 import msgspec
 
-from tapefold.errors import LogError
+from tapefold.errors import LogError, Refused
 from tapefold.log import LogReader, read_log
-from tapefold.log.store import POSITION_MAX
 from tapefold.views import Views
 
 SAVE_EVERY: Final = 1 << 16
 """Positions between two saved views: folding so many takes a tenth of a second."""
+_WIDTHS: Final = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
+"""Bytes of msgpack's whole numbers by what stands before them."""
 
 
 class Saved(msgspec.Struct, frozen=True, array_like=True):
@@ -30,6 +35,17 @@ class Saved(msgspec.Struct, frozen=True, array_like=True):
     log_digest: str
     views: bytes
     sha256: bytes
+
+    @classmethod
+    def of(cls, views: Views, position: int, log_digest: str) -> "Saved":
+        """*views* as they are now, at a position of a log with this digest there."""
+        frozen = views.freeze()
+        return cls(position, log_digest, frozen, sha256(frozen).digest())
+
+    @property
+    def whole(self) -> bool:
+        """Whether the views are those that were saved."""
+        return sha256(self.views).digest() == self.sha256
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -41,6 +57,9 @@ class Cache:
 
     def __init__(self, log: Path) -> None:
         self._folder = log.with_name(log.name + ".views")
+        self._asked = self._folder / "asked"
+        self.live = self._folder / "live.msgpack"
+        """What a running engine was asked for."""
 
     def positions(self, until: int) -> list[int]:
         """Where views were saved, newest first, up to *until*."""
@@ -48,14 +67,84 @@ class Cache:
             names = [path.stem for path in self._folder.glob("*.msgpack")]
         except OSError:
             return []
-        found = (int(name) for name in names if name.isdigit())
+        found = {int(name) for name in names if name.isdigit()}
+        if (live := self._live_position()) is not None:
+            found.add(live)
         return sorted((position for position in found if position <= until), reverse=True)
 
     def save(self, views: Views, log_digest: str) -> None:
         """Keep *views*, which are those of a log with this digest at their position."""
-        frozen = views.freeze()
-        saved = Saved(views.position, log_digest, frozen, sha256(frozen).digest())
-        path = self._folder / f"{views.position:012}.msgpack"
+        self.keep(Saved.of(views, views.position, log_digest))
+
+    def keep(self, saved: Saved) -> None:
+        """The same for views that are bytes already."""
+        self._write(self._path(saved.position), saved)
+
+    def load(self, position: int, log_digest: str) -> Views | None:
+        """The views saved at *position* of a log with this digest there; None if there are none."""
+        saved = self.found(position, log_digest)
+        try:
+            views = Views.thaw(saved.views) if saved else None
+        except (ValueError, msgspec.MsgspecError):
+            return None
+        return views if views and views.position == position else None
+
+    def found(self, position: int, log_digest: str) -> Saved | None:
+        """The same as they were saved: bytes."""
+        for path in (self._path(position), self.live):
+            saved = _read(path)
+            if saved and (saved.position, saved.log_digest) == (position, log_digest):
+                return saved
+        return None
+
+    # Between an engine and who asks it
+
+    def make(self) -> None:
+        """The folder, by who writes the log, so that it is theirs."""
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError:
+            return
+
+    def ask(self) -> None:
+        """Ask the engine for its views. Raises `Refused` where nothing can be left for it."""
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._asked.touch(mode=0o600)
+        except OSError as error:
+            raise Refused(
+                f"{self._asked} cannot be written ({error.strerror}): through it the engine is asked "
+                "what it knows; do this as the user that the engine runs as"
+            ) from error
+
+    def asked(self) -> bool:
+        """Whether somebody has asked since; to be told once."""
+        try:
+            self._asked.unlink()
+        except OSError:  # as a rule: there is none
+            return False
+        return True
+
+    def answer(self, saved: Saved) -> None:
+        """Give whoever asked what is known."""
+        self._write(self.live, saved)
+
+    def answered(self) -> tuple[int, int] | None:
+        """Which answer is there: another value for each; None where there is none."""
+        try:
+            there = self.live.stat()
+        except OSError:
+            return None
+        return there.st_ino, there.st_mtime_ns
+
+    def heard(self) -> Saved | None:
+        """The answer; None where it cannot be read or is damaged."""
+        return _read(self.live)
+
+    def _path(self, position: int) -> Path:
+        return self._folder / f"{position:012}.msgpack"
+
+    def _write(self, path: Path, saved: Saved) -> None:
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             new = path.with_suffix(f".{os.getpid()}")
@@ -64,17 +153,28 @@ class Cache:
         except OSError:
             return
 
-    def load(self, position: int, log_digest: str) -> Views | None:
-        """The views saved at *position* of a log with this digest there; None if there are none."""
+    def _live_position(self) -> int | None:
+        """Of the answer that is there; only its first bytes are read, since views may be large."""
         try:
-            saved = _decode((self._folder / f"{position:012}.msgpack").read_bytes())
-            if (saved.position, saved.log_digest) != (position, log_digest):
-                return None
-            if sha256(saved.views).digest() != saved.sha256:
-                return None
-            return Views.thaw(saved.views)
-        except (OSError, ValueError, msgspec.MsgspecError):
+            with self.live.open("rb") as file:
+                head = file.read(10)
+        except OSError:
             return None
+        if len(head) < 10 or head[0] != 0x94:  # an array of four
+            return None
+        width = _WIDTHS.get(head[1])
+        if width is None:
+            return head[1] if head[1] < 0x80 else None
+        return int.from_bytes(head[2 : 2 + width], "big")
+
+
+def _read(path: Path) -> Saved | None:
+    """What was saved there, if it is whole."""
+    try:
+        saved = _decode(path.read_bytes())
+    except (OSError, ValueError, msgspec.MsgspecError):
+        return None
+    return saved if saved.whole else None
 
 
 class History:
@@ -92,12 +192,18 @@ class History:
         if not 0 <= position <= head:
             raise LogError(f"there is no position {position}: the log goes from 0 to {head}")
         views = self._newest(position)
-        for until in self._stops(views.position, position):
-            before = views.position
-            views.apply_all(self.log.events(before, until))
-            if until % SAVE_EVERY == 0 and until > before:
-                self._cache.save(views, self.log.digest(until))
+        for _ in self.fold(views, position):
+            pass
         return views
+
+    def fold(self, views: Views, until: int) -> Iterator[int]:
+        """Fold *views* on up to *until*, saving them on the way; each position where it stopped."""
+        for stop in self._stops(views.position, until):
+            before = views.position
+            views.apply_all(self.log.events(before, stop))
+            if stop % SAVE_EVERY == 0 and stop > before:
+                self._cache.save(views, self.log.digest(stop))
+            yield stop
 
     def verify(self) -> int:
         """Refold the whole log and compare every saved view with it; how many there were.
@@ -105,7 +211,7 @@ class History:
         Raises `LogError` naming the position of the first that differs.
         """
         views, checked = Views(), 0
-        for position in reversed(self._cache.positions(POSITION_MAX)):
+        for position in reversed(self._cache.positions(self.log.head)):
             saved = self._cache.load(position, self.log.digest(position))
             if saved is None:
                 continue

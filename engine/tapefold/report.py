@@ -1,6 +1,6 @@
 """What a replay came to: for people as a table, for machines as one JSON object."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from tapefold.kernel import Kernel
 from tapefold.log import Sink
 from tapefold.replay import Replay
 from tapefold.session import Digests, Session
+from tapefold.strategy import Strategy
 from tapefold.units import Level, Nanos, fixed
 
 CHUNK = 4096
@@ -43,6 +44,9 @@ class Report(Struct, frozen=True):
     session: Session
     frames: int
     events: int
+    """Of its own."""
+    head: int
+    """The log's last position: where the session goes on from a log, there are earlier ones."""
     skipped: int
     """Frames of streams that nobody reads."""
     anomalies: int
@@ -81,6 +85,7 @@ class Report(Struct, frozen=True):
             "session": str(self.session.folder),
             "frames": self.frames,
             "events": self.events,
+            "position": self.head,
             "digest": self.digests.log,
             "reached": self.reached,
             "ended": self.ended,
@@ -98,13 +103,15 @@ def replay_report(
     *,
     fingerprints: bool = False,
     play: Callable[[Replay], float] | None = None,
+    strategies: Sequence[Strategy] = (),
 ) -> Report:
     """Replay a session, and say what it came to.
 
-    *play* plays it and gives the seconds that it took. With *fingerprints* the session is played a
-    second time, unmeasured, and must come to the same digest. Raises as `Replay.play` does.
+    *play* plays it and gives the seconds that it took. Of its *strategies* these are asked again. With
+    *fingerprints* the session is played a second time, unmeasured, and must come to the same digest.
+    Raises as `Replay` and its `play` do.
     """
-    replay = Replay(session, log)
+    replay = Replay(session, log, strategies=strategies)
     seconds = (play or play_all)(replay)
     prints = fingerprints_of(session, replay.log.digest(), replay.lines) if fingerprints else None
     ran = Ran(replay.kernel, replay.log, replay.frames, seconds, replay.ended)
@@ -127,7 +134,8 @@ def report_of(session: Session, ran: Ran, prints: Fingerprints | None = None) ->
     return Report(
         session=session,
         frames=ran.frames,
-        events=ran.log.head,
+        events=ran.log.head - session.meta.start_position,
+        head=ran.log.head,
         skipped=ran.kernel.skipped,
         anomalies=views.anomalies.count,
         seconds=ran.seconds,
@@ -150,7 +158,7 @@ def fingerprints_of(session: Session, log_digest: str, lines: int | None = None)
 
     Raises `Mismatch` where this one comes to another digest.
     """
-    prints = Fingerprints()
+    prints = Fingerprints(session.start())
     second, most = Replay(session, prints), _ALL if lines is None else lines
     with suppress(Mismatch):  # where the first one stopped at one, this one does
         while second.lines < most and second.play(min(CHUNK, most - second.lines)):

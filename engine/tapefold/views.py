@@ -22,10 +22,14 @@ from tapefold.events import (
     Quote,
     RateLimited,
     RequestFailed,
+    RunStarted,
+    StrategyFailed,
+    StrategyStarted,
     StreamStale,
+    TimerFired,
     Trade,
 )
-from tapefold.folds import accounts, anomalies, book, connections, health, market
+from tapefold.folds import accounts, anomalies, book, connections, health, market, strategies
 from tapefold.folds.accounts import Accounts
 from tapefold.folds.anomalies import Anomalies
 from tapefold.folds.book import Book
@@ -35,8 +39,9 @@ from tapefold.folds.connections import Connections
 from tapefold.folds.health import Health
 from tapefold.folds.instruments import Instruments
 from tapefold.folds.market import Market
+from tapefold.folds.strategies import AtWork
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Of the canonical bytes. Another one is not read: it is a cache, and made anew."""
 
 
@@ -52,9 +57,10 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     anomalies: anomalies.State
     health: health.State
     accounts: accounts.State
+    strategies: strategies.State
 
 
-_FOLDS: Final = State.__struct_fields__[2:-1]
+_FOLDS: Final = State.__struct_fields__[2:-2]
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode = msgspec.msgpack.Decoder(State).decode
 
@@ -64,12 +70,15 @@ class Views:
 
     def __init__(self) -> None:
         self.position = 0
+        self.torn = False
+        """Whether an event was taken in by half: a fold raised, or Ctrl-C came. Not to be believed."""
         self.instruments = Instruments()
         self.books: dict[int, Book] = {}
         self.markets: dict[int, Market] = {}
         self.connections = Connections()
         self.anomalies = Anomalies()
         self.health = Health()
+        self.strategies = AtWork()
         self._accounts = Accounts(self.instruments)
         self.orders, self.balances = self._accounts.orders, self._accounts.balances
         self.positions, self.fees = self._accounts.positions, self._accounts.fees
@@ -90,6 +99,10 @@ class Views:
             ClockAdjusted: self.health.compared,
             AccountRequestFailed: lambda event: self._note("request_failed"),
             CancelAllEnded: lambda event: None,
+            StrategyStarted: self.strategies.start,
+            StrategyFailed: self.strategies.fail,
+            TimerFired: self.strategies.fire,
+            RunStarted: self._run_started,
             **{kind: self._within(hear) for kind, hear in self._accounts.hears.items()},
         }
 
@@ -105,7 +118,10 @@ class Views:
         self.position += 1
         try:
             self._hears[type(event)](event)
-        except Exception as error:  # ours: the fact is in the log, so a later start would fail too
+        except (
+            BaseException
+        ) as error:  # ours: the fact is in the log, so a later start would fail too
+            self.torn = True
             error.add_note(f"at position {self.position} of the log")
             raise
 
@@ -163,6 +179,7 @@ class Views:
             anomalies=self.anomalies.state(),
             health=self.health.state(),
             accounts=self._accounts.state(),
+            strategies=self.strategies.state(),
         )
 
     def freeze(self) -> bytes:
@@ -189,17 +206,21 @@ class Views:
         views.anomalies.restore(state.anomalies)
         views.health.restore(state.health)
         views._accounts.restore(state.accounts)
+        views.strategies.restore(state.strategies)
         return views
 
     def digests(self) -> dict[str, str]:
         """The digest of each fold, as hex: of two views, they say which folds differ.
 
-        Those of accounts are in it where there is one: a session without any is not to depend on them.
+        Those of accounts and strategies are in it where there are any: a session without is not to
+        depend on them.
         """
         state = self.state()
         folds = [(name, getattr(state, name)) for name in _FOLDS]
         if state.accounts != accounts.EMPTY:
             folds += [(name, getattr(state.accounts, name)) for name in accounts.FOLDS]
+        if state.strategies:
+            folds.append(("strategies", state.strategies))
         return {name: sha256(_encode(fold)).hexdigest() for name, fold in folds}
 
     # What each event does
@@ -214,6 +235,12 @@ class Views:
                 self._note("number_unbounded")
 
         return hear_bounded
+
+    def _run_started(self, _: RunStarted) -> None:
+        """Of what an earlier run had at work or open, nothing is."""
+        self._accounts.restart()
+        self.connections.restart()
+        self.strategies.restart()
 
     def _quote(self, event: Quote) -> None:
         try:

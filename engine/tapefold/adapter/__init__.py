@@ -22,9 +22,11 @@ from tapefold.adapter.commands import (
     Query,
     Resume,
     SetFees,
+    StopStrategy,
     Submit,
     Subscribe,
     Unsubscribe,
+    Wake,
     WatchAccount,
     WatchClock,
 )
@@ -50,7 +52,18 @@ from tapefold.adapter.protocol import (
     WrongInstrument,
     trader,
 )
-from tapefold.adapter.traffic import Close, Frame, Incoming, Open, Outgoing, Purpose, Request, Send
+from tapefold.adapter.traffic import (
+    Close,
+    Frame,
+    Given,
+    Incoming,
+    Open,
+    Outcome,
+    Outgoing,
+    Purpose,
+    Request,
+    Send,
+)
 
 __all__ = [
     "GROUP",
@@ -68,6 +81,7 @@ __all__ = [
     "Description",
     "Frame",
     "Free",
+    "Given",
     "Halt",
     "Heartbeat",
     "Incoming",
@@ -77,6 +91,7 @@ __all__ = [
     "Listing",
     "Open",
     "OrderRef",
+    "Outcome",
     "Outgoing",
     "Purpose",
     "Query",
@@ -85,6 +100,7 @@ __all__ = [
     "Resume",
     "Send",
     "SetFees",
+    "StopStrategy",
     "Stream",
     "Submit",
     "Subscribe",
@@ -92,6 +108,7 @@ __all__ = [
     "Topic",
     "Trader",
     "Unsubscribe",
+    "Wake",
     "WatchAccount",
     "WatchClock",
     "WrongInstrument",

@@ -169,6 +169,33 @@ class Resume(Struct, frozen=True, tag="resume", tag_field="command", omit_defaul
     by: str = "caller"
 
 
+class Wake(Struct, frozen=True, tag="wake", tag_field="command", omit_defaults=True):
+    """Command of a strategy: let me hear a `TimerFired`, so long from now.
+
+    A timer of the same name that has not fired yet is set anew.
+    """
+
+    after: Nanos
+    timer: str = ""
+    by: str = "caller"
+
+
+class StopStrategy(
+    Struct, frozen=True, tag="stop_strategy", tag_field="command", omit_defaults=True
+):
+    """Command: a strategy hears nothing more, and commands nothing; it becomes `StrategyFailed`.
+
+    The engine gives it by itself where one went wrong, and when it is left; a caller may, too.
+    """
+
+    reason: str
+    cancel: bool = False
+    """Its orders that are alive are canceled."""
+    by: str = "caller"
+    strategy: str = ""
+    """Which; empty: the one that says so."""
+
+
 Command: TypeAlias = (
     Declare
     | Subscribe
@@ -184,4 +211,6 @@ Command: TypeAlias = (
     | SetFees
     | Halt
     | Resume
+    | Wake
+    | StopStrategy
 )

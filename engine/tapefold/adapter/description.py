@@ -121,6 +121,11 @@ class AccountRules(Struct, frozen=True):
     """Characters of a client order id."""
     credentials: tuple[str, ...] = ("key", "secret")
     """The names of what `sign` needs."""
+    sent: tuple[str, ...] = ("key",)
+    """Those of them that requests show, such as an API key: a recording has `key1` for `key`. The others
+    never leave, and a recording that would hold one ends."""
+    stand_ins: dict[str, str] = {}
+    """What a recording is played with where `secret1` is no `secret` that `sign` takes: base64, say."""
 
 
 class Description(Struct, frozen=True):

@@ -1,13 +1,15 @@
 """What goes in and out of the kernel: frames and what is asked, as data.
 
-A `Frame` is what came in, an `Outgoing` is what should go out; both are lines of a tape. Requests
-leave the kernel unsigned: a tape keeps, and a replay compares, what was *asked*, not how it was signed.
+A `Frame` is what came in; an `Outgoing` what should go out, or what a strategy said. Both are lines of a
+tape. Requests leave the kernel unsigned: a tape keeps, and a replay compares, what was *asked*, not how
+it was signed.
 """
 
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from tapefold.adapter.commands import Command
 from tapefold.units import Nanos
 
 Purpose: TypeAlias = Literal[
@@ -32,6 +34,10 @@ class Open(Struct, frozen=True):
     lane: str
     url: str
 
+    def __repr__(self) -> str:
+        """Without the path, which may hold a listen key."""
+        return f"Open({self.lane!r}, {'/'.join(self.url.split('/')[:3])!r})"
+
 
 class Send(Struct, frozen=True):
     """Say this on a lane."""
@@ -40,6 +46,10 @@ class Send(Struct, frozen=True):
     text: str
     signed: bool = False
     """It must be signed before it leaves."""
+
+    def __repr__(self) -> str:
+        """Without what may hold a signature: it may be printed anywhere."""
+        return f"Send({self.lane!r}, {'signed' if self.signed else self.text!r})"
 
 
 class Close(Struct, frozen=True):
@@ -70,13 +80,28 @@ class Request(Struct, frozen=True):
     costs: dict[str, int] = {}
     """How much it takes of each of the exchange's windows (`Limits.windows`)."""
 
+    def __repr__(self) -> str:
+        """Without parameters, body and headers, which may hold keys and signatures."""
+        place = self.url.partition("?")[0]
+        return f"Request({self.method} {place}, {self.purpose} {self.subject}, n={self.n})"
+
     @property
     def changes(self) -> bool:
         """Whether it changes something there: it may not leave before what led to it is durable."""
         return self.method != "GET"
 
 
+class Given(Struct, frozen=True):
+    """A strategy gave a command, which was carried out in the same step: nothing is left to be done."""
+
+    time: Nanos
+    """By which it was carried out: that of a timer may be before the step's."""
+    command: Command
+
+
 Outgoing: TypeAlias = Open | Send | Close | Request
+Outcome: TypeAlias = Outgoing | Given
+"""What a step gives."""
 Incoming: TypeAlias = Literal["opened", "recv", "close", "response", "failed"]
 
 

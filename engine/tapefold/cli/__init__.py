@@ -8,9 +8,13 @@ tables.py     tables and ladders, apart from where they are shown
 facts.py      what a session or a log is, as data
 accounts.py   orders and money, as data; account_tables.py: as tables
 records.py    a log's records as lines and as JSON; what they say is in sentences.py, money.py, known.py
+history.py    orders, fills and balances that were: what the three commands share; sums.py: as tables
+exported.py   rows as CSV and as JSON
 paths.py      which is a session, which a log
 play.py       playing a session at a pace, up to a point, into a log
-replay.py, record.py, mock.py, sim.py, imports.py, show.py, verify.py, session.py   a command each
+replay.py, record.py, mock.py, sim.py, imports.py, show.py, why.py, verify.py, session.py   a command each
+orders.py, fills.py, balances.py   a command each, by history.py
+diff.py, when_true.py   a command each: `tapefold diff` and `tapefold when`
 
 A command is imported when it is called: `tapefold --version` needs none of them.
 """
@@ -35,6 +39,12 @@ COMMANDS: Final[Mapping[str, str]] = {
     "sim": "tapefold.cli.sim",
     "import": "tapefold.cli.imports",
     "show": "tapefold.cli.show",
+    "why": "tapefold.cli.why",
+    "orders": "tapefold.cli.orders",
+    "fills": "tapefold.cli.fills",
+    "balances": "tapefold.cli.balances",
+    "diff": "tapefold.cli.diff",
+    "when": "tapefold.cli.when_true",
     "verify": "tapefold.cli.verify",
     "session": "tapefold.cli.session",
 }

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from tapefold.cli.accounts import account_facts, account_told
@@ -19,8 +20,9 @@ from tapefold.views import Views
 
 
 def session_facts(session: Session) -> dict[str, Any]:
-    """What a session is. Reads all of its tape. Raises `SessionError`."""
+    """What a session is. Reads all of its tape, and what it goes on from. Raises `SessionError`."""
     meta, kinds, last = session.meta, Counter[str](), 0
+    session.start()
     for line in session.lines():
         kinds[line.kind] += 1
         last = line.at
@@ -33,7 +35,9 @@ def session_facts(session: Session) -> dict[str, Any]:
         "length_ns": last,
         "lines": dict(sorted(kinds.items())),
         "synthesised": meta.synthesised,
-        "events": meta.counts.events,
+        "start_position": meta.start_position,
+        "events": meta.counts.events - meta.start_position if meta.sealed else 0,
+        "strategies": meta.strategies,
         "sealed": meta.sealed,
         "cut": meta.cut,
         "edited": session.edited(),
@@ -69,7 +73,25 @@ def session_lines(facts: dict[str, Any]) -> list[str]:
         "state": state,
         "digest": facts["digest"] or "-",
     }
-    return told_lines(told)
+    return told_lines(told | _run_told(facts))
+
+
+def _run_told(facts: dict[str, Any]) -> dict[str, str]:
+    """What not every session has: a log before it, and strategies."""
+    told: dict[str, str] = {}
+    if facts["start_position"]:
+        told["goes on"] = f"from position {facts['start_position']:,} of a log"
+    if facts["strategies"]:
+        told["strategies"] = "; ".join(
+            strategy_told(name, parameters) for name, parameters in facts["strategies"].items()
+        )
+    return told
+
+
+def strategy_told(name: str, parameters: Mapping[str, str]) -> str:
+    """A strategy, and what it was made with."""
+    made_with = ", ".join(f"{key}={value}" for key, value in parameters.items())
+    return f"{name} ({made_with})" if made_with else name
 
 
 def told_lines(told: dict[str, str]) -> list[str]:

@@ -2,6 +2,9 @@
 
 import os
 import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -14,21 +17,30 @@ from tapefold.engine import Engine, open_engine
 from tapefold.errors import Mismatch
 from tapefold.report import Ran, fingerprints_of, report_of
 from tapefold.session import Session
+from tapefold.strategy import Strategy
 
 
 def play_mocked(
-    session: Session, log: Path | None, speed: float | None, *, fingerprints: bool
+    session: Session,
+    log: Path | None,
+    speed: float | None,
+    *,
+    fingerprints: bool,
+    strategies: Sequence[Strategy] = (),
 ) -> Played:
     """Play it to its end, or to what does not match. Raises as `open_engine` does."""
-    return trio.run(_play, session, log, speed, fingerprints)
+    opened = partial(open_engine, session, mode="mock", log=log, speed=speed, strategies=strategies)
+    return trio.run(_play, session, opened, fingerprints)
 
 
 async def _play(
-    session: Session, log: Path | None, speed: float | None, fingerprints: bool
+    session: Session,
+    opened: Callable[[], AbstractAsyncContextManager[Engine]],
+    fingerprints: bool,
 ) -> Played:
     mismatch: Mismatch | None = None
     with screen() as shown:
-        async with open_engine(session, mode="mock", log=log, speed=speed) as engine:
+        async with opened() as engine:
             began = perf_counter()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_watch, engine, session, shown)
@@ -41,7 +53,8 @@ async def _play(
     digest = engine.log.digest()
     ran = Ran(engine.kernel, engine.log, engine.frames, seconds, ended=mismatch is None)
     prints = fingerprints_of(session, digest) if fingerprints and not mismatch else None
-    return Played(report_of(session, ran, prints), engine.views, engine.time, mismatch)
+    report = report_of(session, ran, prints)
+    return Played(report, engine.views, engine.time, mismatch, engine.failures)
 
 
 async def _watch(engine: Engine, session: Session, shown: Screen) -> None:

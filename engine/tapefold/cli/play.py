@@ -1,6 +1,6 @@
 """Playing a session for somebody who looks: at a pace, up to a point, into a log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
@@ -14,6 +14,7 @@ from tapefold.history import SAVE_EVERY, Cache
 from tapefold.log import open_log
 from tapefold.replay import Replay
 from tapefold.report import CHUNK, Report
+from tapefold.session import Start
 from tapefold.units import SECOND, Nanos
 from tapefold.views import Views
 
@@ -30,18 +31,38 @@ class Played(NamedTuple):
     """Of the last line."""
     mismatch: Mismatch | None = None
     """What it stopped at."""
+    failures: Mapping[str, Exception] = {}
+    """What strategies that were asked again raised, by their names."""
 
 
 class Kept:
-    """A log file of a replay's own, with views saved beside it."""
+    """A log file of a replay's own, with views saved beside it.
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.log = path, open_log(path)
-        self._cache, self._saved, self._flushed = Cache(path), 0, monotonic()
-        if self.log.head:
-            self.log.close()
+    Of a session that goes on from a log it is that log, as it was then.
+    """
+
+    def __init__(self, path: Path, start: Start | None = None) -> None:
+        """Raises `Refused` for a file that the replay cannot be written to, and as `open_log`."""
+        if start and not path.exists():
             raise Refused(
-                f"{path} is a log with {self.log.head:,} events already: a replay needs a new one"
+                f"the session goes on from position {start.tail.head:,} of a log: copy that log as it "
+                f"was then to {path}, or play without --log"
+            )
+        self.path, self.log = path, open_log(path)
+        try:
+            self._check(start)
+        except Refused:
+            self.log.close()
+            raise
+        self._cache, self._saved = Cache(path), self.log.head // SAVE_EVERY
+        self._flushed = monotonic()
+
+    def _check(self, start: Start | None) -> None:
+        if start:
+            start.check(self.log, str(self.path))
+        elif self.log.head:
+            raise Refused(
+                f"{self.path} is a log with {self.log.head:,} events already: a replay needs a new one"
             )
 
     def between(self, replay: Replay) -> None:

@@ -24,7 +24,10 @@ from tapefold.events import (
     RequestFailed,
     RunStarted,
     Scaled,
+    StrategyFailed,
+    StrategyStarted,
     StreamStale,
+    TimerFired,
     Trade,
 )
 from tapefold.log import Record
@@ -147,6 +150,11 @@ _RARE: Final[dict[type, Callable[[Any], str]]] = {
     ),
     RunStarted: lambda e: f"by {', '.join(f'{n} {v}' for n, v in e.versions.items()) or 'nobody'}",
     BookInvalidated: lambda e: f"{e.reason}, after {e.last} came {e.got}",
+    StrategyStarted: lambda e: ", ".join(
+        (e.strategy, *(f"{n} {v}" for n, v in e.parameters.items()))
+    ),
+    TimerFired: lambda e: f"{e.strategy}: {e.timer or 'its timer'}",
+    StrategyFailed: lambda e: f"{e.strategy} raised {e.reason}, and hears nothing more",
     ConnectionOpened: lambda e: str(e.lane),
     ConnectionClosed: lambda e: f"{e.lane} by {e.by}, {e.code} {e.reason}".rstrip(),
     StreamStale: lambda e: f"{e.lane}, silent for {span(e.silent)}",

@@ -2,9 +2,10 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -12,13 +13,15 @@ from tapefold.cli.failures import Patience
 from tapefold.cli.options import examples, parsed
 from tapefold.cli.paths import open_session
 from tapefold.cli.play import Kept, Played, Player
+from tapefold.cli.strategies import Named, changed, made, parse_named
 from tapefold.cli.tables import draw_table, drawn, views_table
-from tapefold.cli.terminal import Screen, on_terminal, say, say_json, screen
+from tapefold.cli.terminal import Screen, complain, on_terminal, say, say_json, screen
 from tapefold.cli.when import Until, moment, parse_speed, parse_until, span
 from tapefold.errors import Mismatch
-from tapefold.replay import Replay
+from tapefold.replay import Replay, check_strategies
 from tapefold.report import Report, replay_report
 from tapefold.session import Session
+from tapefold.strategy import Strategy
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
         "tapefold replay cassettes/binance/minute-with-a-gap --speed 10 --until +2m",
         "tapefold replay cassettes/binance/minute-with-a-gap --log eth.log --json",
         "tapefold replay --door mock",
+        "tapefold replay recordings/today --strategy makers:Maker",
     ),
 )
 @click.argument("path", metavar="[SESSION]", required=False, type=click.Path(path_type=Path))
@@ -63,27 +67,32 @@ if TYPE_CHECKING:
     help="replay: straight into the kernel, if not given. mock: a fake exchange over loopback "
     "sockets, and the engine as it is live.",
 )
+@click.option(
+    "--strategy",
+    "named",
+    metavar="MODULE:CLASS",
+    multiple=True,
+    callback=parsed(parse_named),
+    help="Ask a strategy of the session again, and compare what it commands with what it did then; "
+    "may be given several times.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one object, with fingerprints.")
 def command(
-    path: Path | None,
-    speed: float | None,
-    until: Until | None,
-    log: Path | None,
-    door: str,
-    as_json: bool,
+    path: Path | None, door: str, named: tuple[Named, ...], as_json: bool, **how: Any
 ) -> None:
     """Play a SESSION, the bundled one if none is named, and prove it by its digest."""
     session = open_session(path or _bundled())
-    if door == "mock" and until:
+    if door == "mock" and how["until"]:
         raise click.BadOptionUsage("until", "--until needs the door `replay`")
+    strategies = made(named, session)
+    check_strategies(session, strategies)
+    for line in changed(strategies, session):
+        complain(line)
+    asked = Asked(strategies=strategies, **how)
     if door == "mock":
-        from tapefold.cli.mocked import play_mocked
-
-        if not as_json:
-            say(*announced(session))
-        played = play_mocked(session, log, speed, fingerprints=as_json)
+        played = _mocked(session, asked, as_json=as_json)
     else:
-        played = _replayed(session, log, speed, until, as_json=as_json)
+        played = _replayed(session, asked, as_json=as_json)
     report = played.report
     if as_json:
         say_json(
@@ -92,21 +101,38 @@ def command(
     else:
         say("")
         draw_table(views_table(played.views))
-        say("", *outcome(played), *([f"the events are in {log}"] if log else []))
+        say("", *outcome(played), *([f"the events are in {asked.log}"] if asked.log else []))
     if played.mismatch:
         raise played.mismatch
     if report.reached is False:
         raise Mismatch(not_reached(report))
 
 
-def _replayed(
-    session: Session, log: Path | None, speed: float | None, until: Until | None, *, as_json: bool
-) -> Played:
+class Asked(NamedTuple):
+    """How a session is to be played."""
+
+    log: Path | None
+    speed: float | None
+    until: Until | None
+    strategies: Sequence[Strategy]
+
+
+def _mocked(session: Session, asked: Asked, *, as_json: bool) -> Played:
+    """Through the mock door."""
+    from tapefold.cli.mocked import play_mocked
+
+    if not as_json:
+        say(*announced(session, asked.strategies))
+    log, speed, _, strategies = asked
+    return play_mocked(session, log, speed, fingerprints=as_json, strategies=strategies)
+
+
+def _replayed(session: Session, asked: Asked, *, as_json: bool) -> Played:
     """Through the replay door."""
     with Patience() as patience, ExitStack() as stack:
-        kept = stack.enter_context(Kept(log)) if log else None
+        kept = stack.enter_context(Kept(asked.log, session.start())) if asked.log else None
         if not as_json:
-            say(*announced(session))
+            say(*announced(session, asked.strategies))
         shown = stack.enter_context(screen())
 
         def between(replay: Replay) -> None:
@@ -115,8 +141,8 @@ def _replayed(
             if shown.due():
                 _show(shown, replay)
 
-        player = Player(speed=speed, until=until, between=between, patience=patience)
-        return _played(session, kept, player, as_json=as_json)
+        player = Player(speed=asked.speed, until=asked.until, between=between, patience=patience)
+        return _played(session, asked.strategies, kept, player, as_json=as_json)
 
 
 def _bundled() -> Path:
@@ -125,7 +151,14 @@ def _bundled() -> Path:
     return bundled()
 
 
-def _played(session: Session, kept: Kept | None, player: Player, *, as_json: bool) -> Played:
+def _played(
+    session: Session,
+    strategies: Sequence[Strategy],
+    kept: Kept | None,
+    player: Player,
+    *,
+    as_json: bool,
+) -> Played:
     replays: list[Replay] = []
     mismatches: list[Mismatch] = []
 
@@ -138,11 +171,12 @@ def _played(session: Session, kept: Kept | None, player: Player, *, as_json: boo
             return player.spent
 
     sink = kept.log if kept else None
-    report = replay_report(session, sink, fingerprints=as_json, play=play)
+    report = replay_report(session, sink, fingerprints=as_json, play=play, strategies=strategies)
     if kept:
         kept.end(replays[0])
     (replay,) = replays
-    return Played(report, replay.views, replay.time, mismatches[0] if mismatches else None)
+    mismatch = mismatches[0] if mismatches else None
+    return Played(report, replay.views, replay.time, mismatch, replay.failures)
 
 
 def _show(shown: Screen, replay: Replay) -> None:
@@ -173,15 +207,17 @@ def picture(replay: Replay, most: int) -> "RenderableType":
     return Group(Line(), drawn(views_table(replay.views, most)), Line(), row) if most else row
 
 
-def announced(session: Session) -> list[str]:
+def announced(session: Session, strategies: Sequence[Strategy] = ()) -> list[str]:
     """What is going to be played."""
     meta = session.meta
     lines = f", {meta.counts.lines:,} lines" if meta.counts.lines else ""
     when = moment(meta.started_ns, digits=0)
-    return [
-        f"replaying {session.folder}",
-        f"{', '.join(meta.exchanges)}{lines}, from {when} UTC",
-    ]
+    told = [f"replaying {session.folder}", f"{', '.join(meta.exchanges)}{lines}, from {when} UTC"]
+    if meta.start_position:
+        told.append(f"going on from position {meta.start_position:,} of a log")
+    if strategies:
+        told.append(f"asking again: {', '.join(each.name for each in strategies)}")
+    return told
 
 
 def outcome(played: Played) -> list[str]:
@@ -198,12 +234,16 @@ def outcome(played: Played) -> list[str]:
     if report.anomalies:
         lines.append(
             f"anomalies: {report.anomalies:,}; `tapefold show {report.session.folder} "
-            f"--at {report.events}` tells the latest"
+            f"--at {report.head}` tells the latest"
         )
+    lines += [
+        " ".join(f"{name} raised {type(error).__name__}: {error}".split())
+        for name, error in played.failures.items()
+    ]
     if not report.ended:
         since = span(played.time - report.session.meta.started_ns)
         lines += (
-            f"stopped early, at position {report.events:,}, {moment(played.time)} UTC (+{since})",
+            f"stopped early, at position {report.head:,}, {moment(played.time)} UTC (+{since})",
             "so the digest is not compared",
         )
     lines.append(f"digest {report.digests.log}")

@@ -32,7 +32,7 @@ from tapefold.history import History
 from tapefold.log import Log, Record, read_log
 from tapefold.replay import Replay
 from tapefold.report import play_all
-from tapefold.session import Session
+from tapefold.session import Session, Start
 from tapefold.units import Nanos
 from tapefold.views import Views
 
@@ -82,7 +82,7 @@ def command(path: Path, at: int | None, as_json: bool, **asked: Any) -> None:
     _check(part)
     found = open_either(path)
     if part.follow and isinstance(found, Session):
-        play_all(Replay(found, Told(at or 0, as_json=as_json)))
+        play_all(Replay(found, Told(found, at, as_json=as_json)))
     elif isinstance(found, Session):
         _show_session(found, at, part, as_json=as_json)
     elif part.follow:
@@ -199,9 +199,9 @@ def _draw_book(views: Views, pair: str, depth: int, time: Nanos | None, *, as_js
 class Folded(Log):
     """A log that folds what it hears up to one position, and not the rest of that step."""
 
-    def __init__(self, until: int | None) -> None:
-        super().__init__()
-        self._until, self.views = until, Views()
+    def __init__(self, until: int | None, start: Start | None = None) -> None:
+        super().__init__(start=start.tail if start else None)
+        self._until, self.views = until, start.thaw() if start else Views()
         self.time: Nanos | None = None
 
     def append(self, time: Nanos, event: AnyEvent) -> None:
@@ -215,21 +215,38 @@ class Folded(Log):
 def views_at(session: Session, position: int | None) -> tuple[Views, Nanos | None]:
     """What a session's log adds up to at a position, or at its end, and when that was.
 
-    Raises `BadInput` for a position past its end.
+    Raises `BadInput` for a position that is past its end, or before its start.
     """
-    folded = Folded(position)
+    start = _begun(session, position)
+    folded = Folded(position, start)
     Player(until=Until(position=position)).play(Replay(session, folded))
     if position is not None and folded.views.position < position:
-        raise BadInput(f"there is no position {position}: the session goes from 0 to {folded.head}")
+        first = start.tail.head if start else 0
+        raise BadInput(
+            f"there is no position {position}: the session goes from {first} to {folded.head}"
+        )
     return folded.views, folded.time
 
 
-class Told(Log):
-    """A log that prints what it hears past one position."""
+def _begun(session: Session, position: int | None) -> Start | None:
+    """Where a session began. Raises `BadInput` for a position before that."""
+    start = session.start()
+    if start and position is not None and position < start.tail.head:
+        raise BadInput(
+            f"the session goes on from position {start.tail.head} of a log: what was known at {position} "
+            "that log alone can say"
+        )
+    return start
 
-    def __init__(self, after: int, *, as_json: bool) -> None:
-        super().__init__()
-        self._after, self._as_json, self._teller = after, as_json, Teller()
+
+class Told(Log):
+    """A log that prints what it hears of a session, past one position."""
+
+    def __init__(self, session: Session, after: int | None, *, as_json: bool) -> None:
+        start = _begun(session, after)
+        super().__init__(start=start.tail if start else None)
+        self._teller = _teller(start.thaw()) if start else Teller()
+        self._after, self._as_json = after or 0, as_json
 
     def append(self, time: Nanos, event: AnyEvent) -> None:
         """Take one event in."""
@@ -246,12 +263,17 @@ def _print(teller: Teller, record: Record, after: int, *, as_json: bool) -> None
             say_json(told, one_line=True)
 
 
+def _teller(views: Views) -> Teller:
+    """Who knows already what is known at a position."""
+    orders = {name: order.instrument for name, order in views.orders.ours.items()}
+    return Teller(Known(views.instruments.rows, orders))
+
+
 def _follow_log(path: Path, at: int | None, *, as_json: bool) -> None:
     with History(path) as history:
         after = max(0, history.log.head - TAIL) if at is None else at
         views = history.views(min(after, history.log.head))
-    orders = {name: order.instrument for name, order in views.orders.ours.items()}
-    teller = Teller(Known(views.instruments.rows, orders))
+    teller = _teller(views)
     with read_log(path) as log:
         for record in log.follow(after):
             _print(teller, record, after, as_json=as_json)

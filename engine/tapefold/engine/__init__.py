@@ -5,6 +5,8 @@ played.py     a tape as its source
 mocked.py     the fake exchange of a session as its source
 connected.py  real exchanges as its source
 live.py       what a live engine is opened with
+keeping.py    the log that it writes to
+leaving.py    orders that are canceled when it is left
 recorded.py   how its recording begins and ends
 saving.py     views saved beside its log
 opening.py    `open_engine`

@@ -1,13 +1,15 @@
 """What an embedder holds: the log, the views, ways to wait, and a way to command."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import trio
 
 from tapefold.adapter import Channel, Command, Submit, Subscribe
-from tapefold.errors import StaleBook, TapefoldError, UnknownInstrument, Unmet
+from tapefold.errors import StaleBook, TapefoldError, UnknownInstrument, UnknownOrder, Unmet
+from tapefold.events import Conclusion, OrderSubmitted
+from tapefold.folds.orders import Order
 from tapefold.kernel import Kernel
 from tapefold.log import Log, Record
 from tapefold.units import Nanos
@@ -21,6 +23,13 @@ class Source(Protocol):
 
     kernel: Kernel
     """Its views are at the log's head."""
+    live: bool
+    """Whether it can be commanded."""
+
+    @property
+    def changing(self) -> bool:
+        """Whether an order, or a cancel, is on its way."""
+        ...
 
     @property
     def frames(self) -> int:
@@ -56,6 +65,14 @@ class Recording(Protocol):
     def pending(self) -> int:
         """Lines that are yet to be written."""
         ...
+
+
+class Concluded(NamedTuple):
+    """The record of a conclusion."""
+
+    position: int
+    time_received: Nanos
+    event: Conclusion
 
 
 class _Waiter:
@@ -126,6 +143,55 @@ class Engine:
         """
         self._source.command(order)
         return self.kernel.order_id
+
+    async def settled(self, client_order_id: str) -> Order:
+        """Wait until an order of ours has ended; the order as it is then, with what it cost.
+
+        Its end is what is proven. Raises `UnknownOrder`, and `Unmet` if the run ends first.
+        """
+        order = self.views.orders.find(client_order_id)
+        if order is None:
+            raise UnknownOrder(f"no order of ours is called {client_order_id!r}")
+        await self.until(lambda _: order.ended)
+        return order
+
+    def conclusions(
+        self, after: int | None = None, *, order: str = "", by: str = ""
+    ) -> AsyncGenerator[Concluded]:
+        """What is held to be true of orders, record by record, past *after*; without one from now on.
+
+        Only those of one order, or of what one strategy or the caller ordered, where that is said. It
+        ends with the engine's run; wrap it in `contextlib.aclosing` to leave early.
+        """
+        return self._conclusions(self.log.head if after is None else after, order, by)
+
+    async def _conclusions(self, after: int, order: str, by: str) -> AsyncGenerator[Concluded]:
+        known = self.views.orders.ours.items()
+        mine = {name: None for name, each in known if each.intent and each.intent.by == by}
+        async with aclosing(self.follow(after)) as records:
+            async for record in records:
+                event = record.event
+                if isinstance(event, OrderSubmitted) and event.by == by:
+                    mine[event.client_order_id] = None
+                if not isinstance(event, Conclusion) or (order and event.client_order_id != order):
+                    continue
+                if not by or event.client_order_id in mine:
+                    yield Concluded(record.position, record.time_received, event)
+
+    @property
+    def commanded(self) -> bool:
+        """Whether commands come from whoever holds it, and not from a tape."""
+        return self._source.live
+
+    @property
+    def changing(self) -> bool:
+        """Whether an order, or a cancel, is on its way and not answered."""
+        return self._source.changing
+
+    @property
+    def failures(self) -> Mapping[str, Exception]:
+        """What strategies raised, by their names; the engine goes on."""
+        return self.kernel.failures
 
     def subscribe(
         self,

@@ -1,25 +1,29 @@
 """`open_engine`: an engine around a tape, a fake exchange, or real ones."""
 
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 import trio
 
 from tapefold.engine.engine import Engine, Source, lone
+from tapefold.engine.keeping import Kept as KeptLog
+from tapefold.engine.keeping import keep
+from tapefold.engine.leaving import leave
 from tapefold.engine.live import Live, check
 from tapefold.engine.played import Played
 from tapefold.engine.recorded import recorded, recorder_of
 from tapefold.engine.saving import Saver
-from tapefold.errors import LogError, Refused
+from tapefold.errors import Refused
 from tapefold.history import Cache
 from tapefold.home import mocking
-from tapefold.kernel import Run
-from tapefold.log import Log, open_log
-from tapefold.session import Meta, Session
+from tapefold.kernel import Run, check_names, started
+from tapefold.log import Log
+from tapefold.session import Meta, Session, Start
+from tapefold.strategy import Kept, Strategy
 
 if TYPE_CHECKING:
     # What speaks HTTP takes a tenth of a second to import, and a replay needs none of it.
@@ -28,14 +32,28 @@ if TYPE_CHECKING:
 Mode: TypeAlias = Literal["replay", "mock", "virtual"]
 
 
+class _Asked(NamedTuple):
+    """What an engine is opened with, besides its source."""
+
+    mode: Mode | None
+    speed: float | None
+    record: Path | str | None
+    mask_ids: bool
+    strategies: Sequence[Strategy]
+    on_exit: Kept
+
+
 @asynccontextmanager
-async def open_engine(
+async def open_engine(  # noqa: PLR0913 - each is a word of its own, and all but one have defaults
     source: Session | Path | str | Live,
     *,
     mode: Mode | None = None,
-    log: Path | str | None = None,
+    log: Log | Path | str | None = None,
     speed: float | None = None,
+    strategies: Sequence[Strategy] = (),
+    on_exit: Kept = "keep",
     record: Path | str | None = None,
+    mask_ids: bool = False,
 ) -> AsyncGenerator[Engine]:
     """An engine at work while the block runs.
 
@@ -43,29 +61,56 @@ async def open_engine(
     *mode* `mock` by a fake exchange over loopback sockets (also without it where `MOCK_API_ENABLED`
     is true), or `virtual` over streams in memory. *speed* 1 is as recorded, 10 ten times that;
     without one it goes as fast as it can. `Live(("binance",))` connects to exchanges, and does what
-    the block commands.
+    the block and the *strategies* command. Of a session its strategies, where they are given, are asked
+    again, and must command what they did.
 
-    The log is in memory, or in a new file *log*, which is kept. *record*, live and in mock mode, is a
+    The log is in memory, or in a file *log*, which is kept: a new one, or, live, that of an earlier
+    run, which goes on. An open `Log` is the caller's to close. *on_exit* `cancel`: when a live engine is
+    left, orders of ours that are alive are canceled first. *record*, live and in mock mode, is a
     new folder, which becomes a session of this run: on leaving, also where it is cancelled, it is
-    replayed once and sealed; where the block raises it stays unsealed. Raises `SessionError`,
-    `LogError`, `LogLocked`, `Refused`; on leaving, what stood in the way (`Mismatch`, ...), if the
-    block did not hear of it. What the block raises comes out as it is.
+    replayed once and sealed; where the block raises it stays unsealed. With *mask_ids* it has stand-ins
+    for the ids of orders, too. Raises `SessionError`, `LogError`, `LogLocked`, `Refused`, `BadInput`;
+    on leaving, what stood in the way (`Mismatch`, ...), if the block did not hear of it. What the block
+    raises comes out as it is.
     """
     _check(source, mode, speed)
+    check_names(strategies)
     if not isinstance(source, Live | Session):
         source = Session(source)
-    path = Path(log) if log is not None else None
-    with _new_log(path) as opened:
-        if isinstance(source, Live):
-            made, recorder = _connected(source, opened, record)
-        else:
-            made, recorder = _played(source, mode, opened, path, speed, record)
-        engine = Engine(made, opened)
+    asked = _Asked(mode, speed, record, mask_ids, strategies, on_exit)
+    async with keep(source, log) as kept, _opened(source, kept, asked) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def _opened(source: Session | Live, kept: KeptLog, asked: _Asked) -> AsyncGenerator[Engine]:
+    if isinstance(source, Live):
+        made, recorder = _connected(source, kept, asked)
+    else:
+        made, recorder = _played(source, kept, asked)
+    engine = Engine(made, kept.log)
+    try:
         with recorded(engine, recorder):
             async with _working(engine):
-                yield engine
-    if path is not None:
-        Cache(path).save(engine.views, opened.digest())
+                try:
+                    yield engine
+                except BaseException as error:  # any: orders are not left because of it
+                    try:
+                        await leave(engine, asked.on_exit, asked.strategies)
+                    except Refused as left:
+                        if isinstance(error, trio.Cancelled):  # which nobody would ever see
+                            raise left from None
+                        error.add_note(str(left))
+                    raise
+                await leave(engine, asked.on_exit, asked.strategies)
+    finally:
+        views, path = engine.views, kept.path
+        if path and not views.torn and views.position == kept.log.head:
+            with suppress(
+                Refused
+            ):  # what is not on the disk is not to be believed: closing says so
+                kept.log.sync()
+                Cache(path).save(views, kept.log.digest())
     if engine.failure and not engine.told:
         raise engine.failure
 
@@ -80,27 +125,29 @@ def _check(source: object, mode: Mode | None, speed: float | None) -> None:
         raise ValueError("mode and speed are of a session: exchanges are live, as fast as they are")
 
 
-@contextmanager
-def _new_log(path: Path | None) -> Generator[Log]:
-    with open_log(path) as opened:
-        if opened.head:
-            raise LogError(f"{path} is a log already: an engine begins a new one")
-        yield opened
-
-
 @asynccontextmanager
 async def _working(engine: Engine) -> AsyncGenerator[None]:
-    """Beside the block the engine runs. A lone error comes out as itself, and not as a group."""
-    own: list[BaseException] = []
+    """Beside the block the engine runs. A lone error comes out as itself, and not as a group.
+
+    Once it is up, only the block's end ends it: a block that is cancelled has yet to leave in order.
+    """
+    own, scope = list[BaseException](), trio.CancelScope()
+
+    async def work(task_status: trio.TaskStatus[None]) -> None:
+        with scope:
+            await engine.run(task_status)
+
     try:
         async with trio.open_nursery() as nursery:
-            await nursery.start(engine.run)
+            await nursery.start(work)
+            scope.shield = True
             try:
                 yield
             except BaseException as error:  # any: it is raised again, and known again in the group
                 own.append(error)
                 raise
-            nursery.cancel_scope.cancel()
+            finally:
+                scope.cancel()
     except BaseExceptionGroup as group:
         told = own[0] if own and len(group.exceptions) == 1 else lone(group)
         if told is group or isinstance(told, trio.Cancelled):
@@ -108,24 +155,18 @@ async def _working(engine: Engine) -> AsyncGenerator[None]:
         raise told from told.__cause__
 
 
-def _played(
-    session: Session,
-    mode: Mode | None,
-    log: Log,
-    path: Path | None,
-    speed: float | None,
-    record: Path | str | None,
-) -> tuple[Source, "Recorder | None"]:
-    """A session as a source. Raises `SessionError`, `Refused`."""
-    mode = mode or ("mock" if mocking() else "replay")
+def _played(session: Session, kept: KeptLog, asked: _Asked) -> tuple[Source, "Recorder | None"]:
+    """A session as a source. Raises `SessionError`, `Refused`, `BadInput`."""
+    mode = asked.mode or ("mock" if mocking() else "replay")
+    log, speed, strategies = kept.log, asked.speed, asked.strategies
     if mode == "replay":
-        if record is not None:
+        if asked.record is not None:
             raise Refused("a replay is of a recording already: record in mock mode, or live")
-        return Played(session, log, Saver(log, path), speed), None
+        return Played(session, log, Saver(log, kept.path), speed, strategies), None
     from tapefold.engine.mocked import Mocked
 
     recorder = None
-    if record is not None:
+    if asked.record is not None:
         old = session.meta
         meta = Meta(
             exchanges=old.exchanges,
@@ -133,35 +174,52 @@ def _played(
             source=old.source,
             started_ns=old.started_ns,
             run_id=old.run_id,
+            first_order=old.first_order,
+            strategies=old.strategies,
             seed=old.seed,
             versions=old.versions,
         )
-        recorder = recorder_of(Path(record), meta, {})
-    return Mocked(session, log, speed, tee=recorder, virtual=mode == "virtual"), recorder
+        keys = old.credentials
+        recorder = recorder_of(
+            Path(asked.record), meta, {}, keys, mask_ids=asked.mask_ids, start=session.start()
+        )
+    virtual = mode == "virtual"
+    mocked = Mocked(session, log, speed, tee=recorder, virtual=virtual, strategies=strategies)
+    return mocked, recorder
 
 
-def _connected(
-    source: Live, log: Log, record: Path | str | None
-) -> tuple[Source, "Recorder | None"]:
+def _connected(source: Live, kept: KeptLog, asked: _Asked) -> tuple[Source, "Recorder | None"]:
     """Real exchanges as a source. Raises `AdapterError`, `Refused`, `BadInput`."""
-    from tapefold.engine.connected import Connected
+    from tapefold.engine.connected import Beginning, Connected
     from tapefold.wire import live
 
     check(source)
     seed = SystemRandom().getrandbits(32) if source.seed is None else source.seed
     versions = {"tapefold": version("tapefold")}
     outside = source.outside or live()
-    started = outside.clock.now()
-    run = Run(source.run_id or f"live-{started}", seed, versions, source.first_order)
+    time = outside.clock.now()
+    at_work = dict(started(asked.strategies))
+    run = Run(source.run_id or f"live-{time}", seed, versions, source.first_order, at_work)
     recorder = None
-    if record is not None:
+    if asked.record is not None:
         meta = Meta(
             exchanges=[*source.exchanges],
             source="live",
-            started_ns=started,
+            started_ns=time,
             run_id=run.run_id,
+            first_order=run.first_order,
+            strategies=at_work,
             seed=seed,
             versions=versions,
         )
-        recorder = recorder_of(Path(record), meta, source.secrets)
-    return Connected(source, log, outside, run, started=started, tee=recorder), recorder
+        recorder = recorder_of(
+            Path(asked.record),
+            meta,
+            source.secrets,
+            source.keys,
+            mask_ids=asked.mask_ids,
+            start=Start.of(kept.log.tail, kept.views) if kept.log.head else None,
+        )
+    saver = Saver(kept.log, kept.path)
+    beginning = Beginning(time, run, kept.log, kept.views, asked.strategies, saver)
+    return Connected(source, beginning, outside, recorder), recorder

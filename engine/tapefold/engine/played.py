@@ -1,5 +1,6 @@
 """A tape as a source: the replay door, at a pace."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import trio
@@ -11,6 +12,7 @@ from tapefold.errors import Refused
 from tapefold.log import Log
 from tapefold.replay import Replay
 from tapefold.session import Session
+from tapefold.strategy import Strategy
 from tapefold.units import SECOND, Nanos
 
 CHUNK: Final = 256
@@ -22,8 +24,18 @@ FLUSH_AFTER: Final = 0.25
 class Played:
     """A session, played when somebody waits for it."""
 
-    def __init__(self, session: Session, log: Log, saver: Saver, speed: float | None) -> None:
-        self._replay, self._log, self._saver, self._speed = Replay(session, log), log, saver, speed
+    live = changing = False
+
+    def __init__(
+        self,
+        session: Session,
+        log: Log,
+        saver: Saver,
+        speed: float | None,
+        strategies: Sequence[Strategy] = (),
+    ) -> None:
+        self._replay = Replay(session, log, strategies=strategies)
+        self._log, self._saver, self._speed = log, saver, speed
         self.kernel = self._replay.kernel
 
     @property
@@ -46,6 +58,12 @@ class Played:
         """Play it to its end. Raises as `Replay.play` does."""
         ready.started()
         await engine.wanted.wait()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._saver.run, self.kernel.views)
+            await self._played(engine)
+            nursery.cancel_scope.cancel()
+
+    async def _played(self, engine: Engine) -> None:
         began, flushed = trio.current_time(), trio.current_time()
         while await self._paced(began) and self._play(engine):
             # Twice: in the first turn it is open who goes first, in the second all have gone.

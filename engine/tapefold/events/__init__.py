@@ -64,7 +64,10 @@ from tapefold.events.engine import (
     RateLimited,
     RequestFailed,
     RunStarted,
+    StrategyFailed,
+    StrategyStarted,
     StreamStale,
+    TimerFired,
 )
 from tapefold.events.market import (
     NOTHING,
@@ -100,6 +103,9 @@ from tapefold.events.orders import (
 
 AnyEvent: TypeAlias = (
     RunStarted
+    | StrategyStarted
+    | TimerFired
+    | StrategyFailed
     | InstrumentListed
     | BookSnapshot
     | BookDelta
@@ -210,8 +216,11 @@ __all__ = [
     "Says",
     "Scaled",
     "Status",
+    "StrategyFailed",
+    "StrategyStarted",
     "StreamStale",
     "TimeInForce",
+    "TimerFired",
     "Trade",
     "TradingHalted",
     "TradingResumed",

@@ -18,6 +18,34 @@ class RunStarted(Event, frozen=True, kw_only=True):
     """Of the engine that ran, by package; in a replay, those of the recording."""
 
 
+class StrategyStarted(Event, frozen=True, kw_only=True):
+    """A strategy is at work in this run."""
+
+    strategy: str
+    parameters: dict[str, str]
+    """What it was made with, as far as it says so."""
+
+
+class TimerFired(Event, frozen=True, kw_only=True):
+    """The time has come that a strategy asked to be told of."""
+
+    strategy: str
+    timer: str
+    """Its own name for it."""
+    due: Nanos
+
+
+class StrategyFailed(Event, frozen=True, kw_only=True):
+    """A strategy went wrong, or was stopped: it hears nothing more in this run, and commands nothing."""
+
+    strategy: str
+    reason: str
+    """The class of what it raised; `Runaway` where it reacted to its own commands without end.
+
+    Of one that was stopped, why: `exit` where the engine was left.
+    """
+
+
 class ConnectionOpened(Event, frozen=True, kw_only=True):
     """A lane is up."""
 

@@ -33,7 +33,6 @@ from tapefold.events import (
     OrderSubmitted,
     RequestAnswered,
     RiskLimited,
-    RunStarted,
     TradingHalted,
     TradingResumed,
     TradingRulesSet,
@@ -111,7 +110,6 @@ class Accounts:
             AccountWatched: self._watched,
             AccountSurveyed: self._was_surveyed,
             AccountStreamChanged: self._changed,
-            RunStarted: self._started,
         }
 
     def state(self) -> State:
@@ -150,7 +148,8 @@ class Accounts:
             self.surveyed.pop(event.exchange, None)
             self.refused[event.exchange] = None
 
-    def _started(self, _: RunStarted) -> None:
+    def restart(self) -> None:
+        """Another run began: nobody has asked yet."""
         self.surveyed.clear()
         self.refused.clear()
 

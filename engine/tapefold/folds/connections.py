@@ -31,6 +31,11 @@ class Connections:
             lanes.remove(event.lane)
         self.closed[exchange] = self.closed.get(exchange, 0) + 1
 
+    def restart(self) -> None:
+        """Another run began: nothing is up."""
+        for lanes in self.up.values():
+            lanes.clear()
+
     def state(self) -> State:
         """As canonical data."""
         return [

@@ -20,6 +20,7 @@ from typing import Final
 from tapefold.adapter import Taping
 from tapefold.errors import Refused
 from tapefold.guard.codes import TooMuch
+from tapefold.guard.ids import WORD_MIN, MaskedIds, is_number, stands_alone
 from tapefold.guard.masks import Kind, Masks
 from tapefold.guard.needles import SHORTEST, Needles, as_bytes
 from tapefold.guard.stands import Stands
@@ -42,14 +43,17 @@ class Guard:
         taping: Taping,
         secrets: Mapping[str, str] = {},
         identities: Mapping[str, str] = {},
+        *,
+        ids: MaskedIds | None = None,
     ) -> None:
         """Prepare for one recording.
 
         *secrets* (name to value) must never be written. *identities* are sent with requests, such as
-        an API key: `apikey` is written as `apikey1`. Raises `Leak` for a value that is shorter than 6
-        characters: it cannot be told from ordinary text, so nothing can be recorded with it.
+        an API key: `apikey` is written as `apikey1`. With *ids* those that enter events are masked as
+        well. Raises `Leak` for a value that is shorter than 6 characters: it cannot be told from
+        ordinary text, so nothing can be recorded with it.
         """
-        self._masks = Masks(taping)
+        self._masks, self._ids = Masks(taping), ids
         self._stands = Stands()
         self._needles = Needles()
         self._known = {word.encode() for word in taping.public}
@@ -75,7 +79,12 @@ class Guard:
 
     def mask(self, text: str) -> str:
         """*text* with stand-ins for all that is private; every other byte stays."""
-        return self._stands.mask(self._masks.mask(text, self._stand))
+        text = self._stands.mask(self._masks.mask(text, self._stand))
+        return self._ids.mask(text) if self._ids else text
+
+    def mask_id(self, value: str) -> str:
+        """What is written for an id of an order, where ids are masked."""
+        return self._ids.mask(self._id("exchange_order_id", value)) if self._ids else value
 
     def learn(self, text: str) -> None:
         """See the tokens that *text* gives, so that they are masked everywhere from then on."""
@@ -128,10 +137,7 @@ class Guard:
     def _stand(self, kind: Kind, name: str, value: str) -> str:
         """What is written for the value of a field."""
         if kind == "id":
-            # It is named by a rule, though not masked: a long one is no surprise.
-            if looks_like_a_key(as_bytes(value)):
-                self._known.add(as_bytes(value))
-            return value
+            return self._id(name, value)
         if kind == "volatile":
             self._stands.masked.add(name)
             return "masked"
@@ -146,3 +152,17 @@ class Guard:
             if token or (account and not value.isdigit()):
                 self._needles.add(name, value)
         return self._stands.of(name, value)
+
+    def _id(self, name: str, value: str) -> str:
+        """What is written for an id that enters events."""
+        if self._ids and value.strip("0") and not self._ids.is_ours(value):
+            if is_number(value):
+                self._stands.masked.add(name)
+                return self._ids.number(value)
+            if not self._stands.known(name, value):
+                self._stands.add(name, value, everywhere=stands_alone(value), least=WORD_MIN)
+            return self._stands.of(name, value)
+        # It is named by a rule, though not masked: a long one is no surprise.
+        if looks_like_a_key(as_bytes(value)):
+            self._known.add(as_bytes(value))
+        return value

@@ -58,7 +58,9 @@ class Masks:
         if number is None:
             return _put(match, "text", _string(kind, name, text, stand, level))
         if kind == "id":
-            return match[0]
+            return (
+                _put(match, "number", stand(kind, name, number)) if number.isdigit() else match[0]
+            )
         if kind == "volatile" or not number.isdigit() or number == "0":
             # A stand-in has no sign and no point; such numbers are nobody's account.
             stand("volatile", name, number)

@@ -88,9 +88,13 @@ class Stands:
             self.reserve(value)
         return value in self._stand or value in self._taken
 
-    def add(self, name: str, value: str, *, everywhere: bool) -> None:
-        """Make a stand-in for *value*, which was not seen before, from its field's name."""
-        self.put(name, value, self._fresh(name, value), everywhere=everywhere)
+    def add(self, name: str, value: str, *, everywhere: bool, least: int = 0) -> None:
+        """Make a stand-in for *value*, which was not seen before, from its field's name.
+
+        It has *least* characters at the least.
+        """
+        stand = self._fresh(name, value.ljust(least, "x"))
+        self.put(name, value, stand, everywhere=everywhere)
 
     def of(self, name: str, value: str) -> str:
         """The stand-in of a known value, or what is one as it is."""

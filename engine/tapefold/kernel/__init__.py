@@ -20,13 +20,17 @@ trade.py    orders, as the caller wishes for them
 account.py  one account: surveyed, polled, traded on
 answers.py  what comes of private requests
 trading.py  what private commands and frames go to
+timers.py   what strategies asked to be told of, and when
+strategies.py  strategies hear what was logged, and what they command is carried out
 form.py     whether a command is one at all
 check.py    whether this engine can carry it out
+commands.py commands, carried out
 kernel.py   the step
 """
 
 from tapefold.kernel.answers import NOT_SENT
 from tapefold.kernel.kernel import Kernel, Run
+from tapefold.kernel.strategies import REACTIONS_MAX, check_names, started
 from tapefold.kernel.sync import BOOK_HELD_MAX
 
-__all__ = ["BOOK_HELD_MAX", "NOT_SENT", "Kernel", "Run"]
+__all__ = ["BOOK_HELD_MAX", "NOT_SENT", "REACTIONS_MAX", "Kernel", "Run", "check_names", "started"]

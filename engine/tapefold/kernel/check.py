@@ -17,9 +17,11 @@ from tapefold.adapter import (
     Query,
     Resume,
     SetFees,
+    StopStrategy,
     Submit,
     Subscribe,
     Unsubscribe,
+    Wake,
     WatchAccount,
     WatchClock,
 )
@@ -41,7 +43,9 @@ def check(
     if isinstance(command, Subscribe) and command.exchange in feeds:
         _check_channels(command, feeds[command.exchange])  # it says what channels there are
     check_form(command)
-    if isinstance(command, Halt | Resume):
+    if isinstance(command, Halt | Resume | Wake | StopStrategy):
+        if isinstance(command, StopStrategy) and command.strategy:
+            _check_at_work(command.strategy, views)
         return
     if isinstance(command, Cancel | Query) and not views.orders.find(command.client_order_id):
         raise UnknownOrder(f"no order of ours is called {command.client_order_id!r}")
@@ -62,10 +66,19 @@ def exchange_of(command: Command, views: Views) -> str:
             return command.lane.partition("/")[0]
         case Cancel() | Query():
             return views.orders.ours[command.client_order_id].exchange
-        case Halt() | Resume():
+        case Halt() | Resume() | Wake() | StopStrategy():
             return ""
         case _:
             return command.exchange
+
+
+def _check_at_work(strategy: str, views: Views) -> None:
+    there = [name for name, row in views.strategies.rows.items() if not row.failed]
+    if strategy not in there:
+        at_work = ", ".join(there) or "none"
+        raise BadInput(
+            f"no strategy {strategy!r:.40} is at work, which could be stopped: {at_work} is"
+        )
 
 
 def _check_channels(command: Subscribe, feed: Feed) -> None:

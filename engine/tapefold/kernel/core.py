@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from msgspec.structs import replace
 
-from tapefold.adapter import Outgoing, Request
+from tapefold.adapter import Outcome, Request
 from tapefold.events import AnyEvent, Conclusion
 from tapefold.folds.orders import Order
 from tapefold.kernel.lane import Lane
@@ -20,7 +20,7 @@ class Core:
 
     def __init__(self, log: Sink, views: Views) -> None:
         self.log, self.views = log, views
-        self.out: list[Outgoing] = []
+        self.out: list[Outcome] = []
         self.seed = 0
         """The run's: what chance there is, is drawn from it."""
         self.run_id = ""
@@ -36,6 +36,8 @@ class Core:
         """By exchange: told of each order of ours about which something was learned."""
         self._deferred: dict[str, dict[int, None]] = {}
         """By exchange that is surveyed: its orders about which nothing is concluded meanwhile."""
+        self.reacts: Callable[[Nanos], None] | None = None
+        """Where strategies are at work: lets them hear of what was due together."""
         self._requests = self._timed = 0
         self._timers: list[tuple[Nanos, int, Callable[[Nanos], None]]] = []
 
@@ -115,6 +117,8 @@ class Core:
             call(due)
             if self.unsettled:
                 self.conclude(due)
+            if self.reacts and not (self._timers and self._timers[0][0] <= due):
+                self.reacts(due)
 
     @property
     def due(self) -> Nanos | None:

@@ -20,6 +20,7 @@ from tapefold.adapter import (
     LimitRisk,
     SetFees,
     Submit,
+    Wake,
     WatchAccount,
 )
 from tapefold.errors import BadInput
@@ -39,6 +40,8 @@ NUMBERS: Final = (
     "taker_rate",
 )
 """The fields of commands that are account numbers."""
+WAKE_MIN: Final = SECOND // 1000
+"""The shortest timer: one of no time at all would fire without end."""
 RATE_MAX: Final = Decimal("0.1")
 """No fee is a tenth of what is traded: who says more means percent, or basis points."""
 _encode = msgspec.json.Encoder().encode
@@ -162,5 +165,6 @@ _RULES: Final[Mapping[type, Callable[[Given], None]]] = {
     Halt: _check_halt,
     WatchAccount: _check_times(SECOND, "poll", "poll_silent", "silence_max"),
     CancelAll: _check_times(1, "timeout"),
+    Wake: _check_times(WAKE_MIN, "after"),
 }
 """Beyond types and numbers, by command."""

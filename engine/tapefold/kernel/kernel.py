@@ -5,55 +5,32 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from tapefold.adapter import (
-    Adapter,
-    Adopt,
-    Cancel,
-    CancelAll,
-    Command,
-    Declare,
-    Frame,
-    Halt,
-    LimitRisk,
-    Outgoing,
-    Query,
-    Resume,
-    SetFees,
-    Submit,
-    Subscribe,
-    Unsubscribe,
-    WatchAccount,
-    WatchClock,
-    WrongInstrument,
-    trader,
-)
+from tapefold.adapter import Adapter, Command, Frame, Outcome, StopStrategy, WrongInstrument, trader
 from tapefold.errors import AdapterError
 from tapefold.events import (
     REJECTED_MAX,
+    BookInvalidated,
     FrameRejected,
     InstrumentListed,
     RunStarted,
-    TradingHalted,
-    TradingResumed,
+    StrategyStarted,
 )
 from tapefold.kernel.account import PRIVATE
-from tapefold.kernel.check import check, exchange_of
+from tapefold.kernel.commands import Commands
 from tapefold.kernel.core import Core
 from tapefold.kernel.feed import Feed
-from tapefold.kernel.form import normal
 from tapefold.kernel.lane import Lane, Reading
 from tapefold.kernel.requests import OK
+from tapefold.kernel.strategies import Overheard, Strategies
 from tapefold.kernel.survey import SURVEY_HELD_MAX
 from tapefold.kernel.sync import BookSync
 from tapefold.kernel.trading import Trading
 from tapefold.log import Sink, check_events
+from tapefold.strategy import Strategy
 from tapefold.units import Nanos, TooLarge
 from tapefold.views import Views
 
 Reason: TypeAlias = Literal["json", "schema", "number", "range", "instrument", "decoder"]
-PrivateCommand: TypeAlias = (
-    WatchAccount | Submit | Adopt | Cancel | CancelAll | Query | LimitRisk | SetFees
-)
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -64,17 +41,27 @@ class Run(msgspec.Struct, frozen=True):
     versions: dict[str, str] = {}
     first_order: int = 1
     """The number of its first order: with `run_id` it presets every client order id."""
+    strategies: dict[str, dict[str, str]] = {}
+    """Those at work, in their order, with their parameters."""
 
 
 class Kernel:
     """An engine without the wire: the same in a live run, a replay, a scenario and a test."""
 
     def __init__(
-        self, adapters: Mapping[str, Adapter], log: Sink, views: Views | None = None
+        self,
+        adapters: Mapping[str, Adapter],
+        log: Sink,
+        views: Views | None = None,
+        strategies: Sequence[Strategy] = (),
     ) -> None:
         """On a log that has events already, *views* are what it adds up to."""
         self.views = views or Views()
+        if strategies:
+            log = overheard = Overheard(log)
         self._core = Core(log, self.views)
+        self.started: Nanos = 0
+        """When its run began."""
         self.feeds = {name: Feed(adapter, self._core) for name, adapter in adapters.items()}
         self.trading = {
             name: Trading(able, self.feeds[name], self._core, self._take_in)
@@ -83,6 +70,13 @@ class Kernel:
         }
         self._log, self._apply, self._commit = log.append, self.views.apply, log.commit
         self._up = self._core.up
+        self._commands = Commands(self._core, self.feeds, self.trading)
+        self._strategies: Strategies | None = None
+        if strategies:
+            self._strategies = Strategies(
+                strategies, overheard, self._core, self.check, self._carry_out
+            )
+            self._core.reacts = self._strategies.react
         self._orders, self._balances = self.views.orders, self.views.balances
         self._steps: dict[str, Callable[[Frame], None]] = {
             "recv": self._received,
@@ -97,17 +91,31 @@ class Kernel:
 
         A step of it may have been torn, and no answer to what it asked can come any more.
         """
+        self.started = time
         self._core.seed, self._core.run_id = run.seed, run.run_id
-        self._core.orders = run.first_order - 1
+        self._core.orders = run.first_order - 1 + self._passed_over()
         versions = dict(sorted(run.versions.items()))
         self._core.append(time, RunStarted(run_id=run.run_id, seed=run.seed, versions=versions))
+        for name, parameters in run.strategies.items():
+            self._core.append(time, StrategyStarted(strategy=name, parameters=parameters))
+        for number, book in self.views.books.items():
+            if book.state == "live":  # nobody has listened since
+                self._core.append(time, BookInvalidated(instrument=number, reason="disconnected"))
         self._core.conclude(time, everything=True)
         for event in self.views.orders.unanswered():
             self._core.append(time, event)
         self._core.conclude(time)
         self._commit()
 
-    def step(self, frame: Frame) -> Sequence[Outgoing]:
+    def _passed_over(self) -> int:
+        """How many numbers no order of this run gets: where some are forgotten, as many as there were.
+
+        An earlier run may have been called alike, and nobody knows any more which names it gave.
+        """
+        orders = self.views.orders
+        return orders.state().count if orders.horizon else 0
+
+    def step(self, frame: Frame) -> Sequence[Outcome]:
         """Take *frame* in, whole; what it calls for may leave once the log is durable to its head."""
         due = self._core.due
         if due is not None and due <= frame.time:
@@ -116,6 +124,8 @@ class Kernel:
         if self._orders.touched or self._balances.touched:
             self._core.conclude(frame.time)
         self._commit()
+        if self._strategies:
+            self._strategies.react(frame.time)
         return self._out()
 
     def check(self, command: Command) -> None:
@@ -124,76 +134,43 @@ class Kernel:
         Raises `AdapterError` for an exchange, a channel or an account it has not, `UnknownInstrument`,
         `UnknownOrder`, and `BadInput` for what no order can be.
         """
-        check(command, self.views, self.feeds, self.trading)
+        self._commands.check(command)
 
-    def command(self, time: Nanos, command: Command) -> Sequence[Outgoing]:
+    def command(self, time: Nanos, command: Command) -> Sequence[Outcome]:
         """Do as the caller says. Raises as `check` does, and has done nothing then."""
         self.check(command)
-        command, exchange = normal(command), exchange_of(command, self.views)
-        self._core.fire(time)
-        if isinstance(command, Halt | Resume):
-            self._switch(time, command)
-        elif isinstance(command, Declare | Subscribe | Unsubscribe | WatchClock):
-            self._public(time, command, self._feed(exchange))
-        else:
-            self._private(time, command, self.trading[exchange])
-        if self._core.unsettled:
-            self._core.conclude(time)
-        self._commit()
+        self._carry_out(time, command)
+        if self._strategies:
+            if isinstance(command, StopStrategy):
+                self._strategies.dismiss(command.strategy)
+            self._strategies.react(time)
         return self._out()
 
-    @staticmethod
-    def _public(
-        time: Nanos, command: Declare | Subscribe | Unsubscribe | WatchClock, feed: Feed
-    ) -> None:
-        match command:
-            case Declare():
-                feed.declare(time, command)
-            case Subscribe():
-                feed.subscribe(time, command)
-            case Unsubscribe():
-                feed.unsubscribe(time, command.lane)
-            case WatchClock():
-                feed.watch_clock(time, command)
+    def _carry_out(self, time: Nanos, command: Command) -> None:
+        self._commands.carry_out(time, command)
+        self._commit()
 
-    def _private(self, time: Nanos, command: PrivateCommand, trading: Trading) -> None:
-        match command:
-            case WatchAccount():
-                trading.watch(time, command)
-            case Submit():
-                trading.submit(time, command)
-            case Adopt():
-                trading.adopt(time, command)
-            case Cancel():
-                if order := self._orders.find(command.client_order_id):
-                    trading.account.trade.cancel(time, order)
-            case Query():
-                trading.account.attendance.query(time, command.client_order_id)
-            case CancelAll():
-                trading.cancel_all(time, command)
-            case LimitRisk():
-                trading.limit(time, command)
-            case SetFees():
-                trading.set_fees(time, command)
+    @property
+    def failures(self) -> Mapping[str, Exception]:
+        """What strategies raised, by their names."""
+        return self._strategies.failures if self._strategies else {}
 
-    def _switch(self, time: Nanos, command: Halt | Resume) -> None:
-        """The kill switch: of all exchanges."""
-        if isinstance(command, Resume):
-            self._core.append(time, TradingResumed())
-            return
-        self._core.append(time, TradingHalted(reason=command.reason))
-        for trading in self.trading.values():
-            trading.halt(time)
+    @property
+    def commanded(self) -> int:
+        """How many commands strategies have given."""
+        return self._strategies.commanded if self._strategies else 0
 
     @property
     def order_id(self) -> str:
         """The client order id that was given last."""
         return self._core.order_id
 
-    def tick(self, now: Nanos) -> Sequence[Outgoing]:
-        """It is *now*: fire what is due."""
+    def tick(self, now: Nanos) -> Sequence[Outcome]:
+        """It is *now*: fire what is due, and let strategies hear what they have not heard yet."""
         self._core.fire(now)
         self._commit()
+        if self._strategies:
+            self._strategies.react(now)
         return self._out()
 
     def sync(self, row: InstrumentListed) -> BookSync:
@@ -210,7 +187,7 @@ class Kernel:
         """Frames that were read and that nobody uses."""
         return self._core.skipped
 
-    def _out(self) -> Sequence[Outgoing]:
+    def _out(self) -> Sequence[Outcome]:
         if not self._core.out:
             return ()
         out, self._core.out = self._core.out, []
@@ -280,7 +257,7 @@ class Kernel:
             if reading.checked:
                 check_events(events)
         except Exception as error:  # whatever an adapter raises is about this frame and no other
-            self._core.append(time, _rejected(frame, _why(error)))
+            self._core.append(time, _rejected(frame, _why(error), private=reading.checked))
             return None
         try:
             for event in events:
@@ -291,15 +268,18 @@ class Kernel:
                 else:
                     handle(time, event)
         except (TooLarge, OverflowError):
-            self._core.append(time, _rejected(frame, "range"))
+            self._core.append(time, _rejected(frame, "range", private=reading.checked))
             return None
         return len(events)
 
 
-def _rejected(frame: Frame, reason: Reason) -> FrameRejected:
-    return FrameRejected(
-        lane=frame.lane, reason=reason, data=frame.data[:REJECTED_MAX], size=len(frame.data)
-    )
+def _rejected(frame: Frame, reason: Reason, *, private: bool) -> FrameRejected:
+    """What nobody could read: of an account's nothing is kept, since it may hold a token.
+
+    Nor its size: a recording has stand-ins, which may be longer.
+    """
+    data = b"" if private else frame.data
+    return FrameRejected(lane=frame.lane, reason=reason, data=data[:REJECTED_MAX], size=len(data))
 
 
 def _why(error: Exception) -> Reason:

@@ -8,7 +8,7 @@ log.py       appending
 """
 
 from tapefold.log.log import LOG_PENDING_MAX, Log, Sink, open_log
-from tapefold.log.reader import LogReader, Record, read_log
+from tapefold.log.reader import LogReader, Record, Tail, read_log
 from tapefold.log.segment import check_events
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "LogReader",
     "Record",
     "Sink",
+    "Tail",
     "check_events",
     "open_log",
     "read_log",

@@ -13,9 +13,9 @@ import trio
 
 from tapefold.errors import Fenced, LogError, Refused
 from tapefold.events import AnyEvent
-from tapefold.log.reader import LogReader, Record, records
+from tapefold.log.reader import LogReader, Record, Tail, records
 from tapefold.log.segment import BLOCK, START, encoder, link, to_row
-from tapefold.log.store import POSITION_MAX, Lock, Rows, check, in_file, in_memory
+from tapefold.log.store import POSITION_MAX, Lock, Rows, check, in_file, in_memory, refused
 from tapefold.log.writer import InlineWriter, ThreadWriter
 from tapefold.units import Nanos
 
@@ -63,10 +63,19 @@ class Log:
     Without rows it only counts, hashes and forgets: enough to prove a replay by its digest.
     """
 
-    def __init__(self, rows: Rows | None = None, *, lock: Lock | None = None) -> None:
+    def __init__(
+        self, rows: Rows | None = None, *, lock: Lock | None = None, start: Tail | None = None
+    ) -> None:
+        """*start*: it goes on where another one ended, without having what stands there."""
         self._rows, self._lock = rows, lock
-        self.head, self._chain, body = LogReader(rows).tail() if rows else (0, START, b"")
+        found = LogReader(rows).tail() if rows else Tail(0, START, b"")
+        self.head, self._chain, body = start or found
+        self.base = start.head if start else 0
+        """The position before the first one that can be read."""
         self._body, self._cut = bytearray(body), len(body)
+        if start and rows and body:  # the rest of a block is read after its beginning
+            times = [0] * (start.head % BLOCK)
+            rows.insert([(start.head - len(times) + 1, to_row(start.chain, times, body))])
         self._times: list[Nanos] = []
         self._ready: list[_Piece] = []
         self._unstored: deque[_Piece] = deque()
@@ -157,6 +166,11 @@ class Log:
             self._lock.release()
 
     @property
+    def tail(self) -> Tail:
+        """Where it ends, stored or not."""
+        return Tail(self.head, self._chain, bytes(self._body))
+
+    @property
     def durable(self) -> int:
         """The last position that no crash can take back. What keeps nothing has nothing to wait for."""
         return self._writer.durable if isinstance(self._writer, ThreadWriter) else self.head
@@ -197,7 +211,7 @@ class Log:
             raise LogError("this log keeps nothing: it was opened to be hashed alone")
         if self._closed and self._lock:
             raise LogError(f"{self._rows.where} is closed: open it again to read it")
-        stored = self._writer.durable
+        stored, after = self._writer.durable, max(after, self.base)
         unstored = [*self._unstored, self._open_piece()]
         if after < stored:
             yield from LogReader(self._rows).read(after, min(until, stored))
@@ -238,23 +252,37 @@ class Log:
         self.close()
 
 
-def open_log(path: Path | None = None) -> Log:
+def open_log(path: Path | None = None, start: Tail | None = None) -> Log:
     """A log file to write to, made where there is none; in memory without a path.
+
+    In memory it may *start* where another one ended.
 
     Raises `LogLocked` where another engine has it, `LogFull` where there is no room for it, `Refused` where
     it cannot be opened, `LogError` where it is no log or is damaged.
     """
     if path is None:
-        return Log(in_memory())
-    if not path.parent.is_dir():
-        raise LogError(f"{path} cannot be made: there is no folder {path.parent}")
-    if path.exists() or not path.name:
-        if not path.is_file():
-            raise LogError(f"{path} is not a log: it is no file")
-        check(path)  # before the lock, which would stand beside something that is none of ours
-    lock = Lock(path)
+        return Log(in_memory(), start=start)
+    _look(path)
+    lock, rows = Lock(path), None
     try:
-        return Log(in_file(path, write=True), lock=lock)
+        rows = in_file(path, write=True)
+        return Log(rows, lock=lock)
     except BaseException:  # any: nobody else may be kept out; it is raised again
+        if rows:
+            rows.close()
         lock.release()
         raise
+
+
+def _look(path: Path) -> None:
+    """Before the lock, which would stand beside something that is none of ours. Raises as `open_log`."""
+    try:
+        if not path.parent.is_dir():
+            raise LogError(f"{path} cannot be made: there is no folder {path.parent}")
+        there = path.exists() or not path.name
+        if there and not path.is_file():
+            raise LogError(f"{path} is not a log: it is no file")
+    except OSError as error:
+        raise refused(path, error) from error
+    if there:
+        check(path)

@@ -8,15 +8,16 @@ comparing the chains that segments carry.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
 from tapefold.errors import LogError
-from tapefold.events import AnyEvent
+from tapefold.events import AnyEvent, Event
 from tapefold.units import Nanos
 
 BLOCK: Final = 256
@@ -111,9 +112,59 @@ def decode(body: bytes, count: int, position: int) -> list[AnyEvent]:
     try:
         return _events(_header(count) + body)
     except ValueError as error:
-        raise LogError(
-            f"the log has an event that this tapefold does not know, from position {position} on: upgrade"
-        ) from error
+        raise _unknown(position) from error
+
+
+class Only:
+    """Reads events of some classes, and passes over all others without looking into them.
+
+    A union of the classes that are wanted, and for every other tag a class without fields, to which
+    the decoder gives the array's first element and nothing more: so the whole is one call in C, and
+    a tag that nobody knows is an error here as it is where everything is read.
+    """
+
+    def __init__(self, kinds: frozenset[type[Event]]) -> None:
+        every: tuple[type[Event], ...] = get_args(AnyEvent)
+        self._wanted = {kind for kind in every if issubclass(kind, tuple(kinds))}
+        union: Any = Event  # no event has its tag: it is only where the union begins
+        for kind in every:
+            union |= kind if kind in self._wanted else _passed(kind)
+        self._decode: Callable[[bytes], list[Any]] = msgspec.msgpack.Decoder(list[union]).decode
+
+    def __call__(self, segment: Segment, first: int) -> list[tuple[int, AnyEvent]]:
+        """The wanted events of a segment, each with its position. Raises `LogError`."""
+        try:
+            events = self._decode(_header(len(segment.times)) + segment.events)
+        except ValueError as error:
+            raise _unknown(first) from error
+        wanted = self._wanted
+        if wanted.isdisjoint(map(type, events)):  # nearly all segments of a market's log
+            return []
+        return [each for each in enumerate(events, first) if type(each[1]) in wanted]
+
+
+@lru_cache(maxsize=64)
+def only(kinds: frozenset[type[Event]]) -> Only:
+    """The reader of these classes, and of those that are derived from them; made once."""
+    return Only(kinds)
+
+
+def _passed(kind: type[Event]) -> type[msgspec.Struct]:
+    """Stands for an event that is passed over."""
+    return msgspec.defstruct(
+        f"Passed{kind.__name__}",
+        [],
+        array_like=True,
+        frozen=True,
+        gc=False,
+        tag=kind.__struct_config__.tag,
+    )
+
+
+def _unknown(position: int) -> LogError:
+    return LogError(
+        f"the log has an event that this tapefold does not know, from position {position} on: upgrade"
+    )
 
 
 def _header(count: int) -> bytes:

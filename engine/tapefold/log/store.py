@@ -100,6 +100,8 @@ def in_file(path: Path, *, write: bool) -> Rows:
     try:
         if write and not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        elif write:  # SQLite would open what may not be written, and fail later
+            _may(path, os.R_OK | os.W_OK)
         if not check(path) and not write:
             raise LogError(f"{path} is empty: nothing was ever written to it")
         name = str(path.absolute()) if write else _reading(path)
@@ -109,7 +111,7 @@ def in_file(path: Path, *, write: bool) -> Rows:
         if write:
             recorder.create_table()
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     except (PersistenceError, sqlite3.Error) as error:
         raise _failed(path, error) from error
     return Rows(recorder, str(path))
@@ -120,21 +122,46 @@ def check(path: Path) -> bool:
 
     Raises `LogError` where that is not a log, `LogFull` where there is no room to look into it, `Refused`
     where it cannot be opened.
+
+    It is left to SQLite to open it: were the file opened and closed here, the locks would be gone that a
+    SQLite of this process has on it, and somebody else's could delete what the log was last written to.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(16)
-        if head and head != b"SQLite format 3\0":
-            raise LogError(f"{path} is not a log: it is no SQLite file")
-        with closing(sqlite3.connect(_reading(path), uri=True)) as db:
-            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        _may(path, os.R_OK)
+        tables = _tables(path)
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     except sqlite3.Error as error:
         raise _failed(path, error) from error
     if tables and "stored_events" not in tables:
         raise LogError(f"{path} is not a log: it is a SQLite file of something else")
-    return bool(head)
+    return bool(tables)
+
+
+def _may(path: Path, what: int) -> None:
+    """That a file may be read, or written. Raises `PermissionError`."""
+    if not os.access(path, what):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _tables(path: Path) -> set[str]:
+    """The names of a file's tables. Raises as `sqlite3` does.
+
+    Who was killed in the very moment of making the file has left an undo journal beside it, and who
+    only reads cannot use that.
+    """
+    try:
+        with closing(sqlite3.connect(_reading(path), uri=True)) as db:
+            return _named(db)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise
+    with closing(sqlite3.connect(path)) as db:
+        return _named(db)
+
+
+def _named(db: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
 
 
 def _reading(path: Path) -> str:
@@ -155,7 +182,7 @@ class Lock:
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise _refused(self._path, error) from error
+            raise refused(self._path, error) from error
         if fcntl is None:
             return
         try:
@@ -172,14 +199,14 @@ class Lock:
             os.write(self._file, b"%d\n" % os.getpid())
         except OSError as error:
             os.close(self._file)
-            raise _refused(self._path, error) from error
+            raise refused(self._path, error) from error
 
     def release(self) -> None:
         """Let the next one in."""
         os.close(self._file)
 
 
-def _refused(path: Path, error: OSError) -> Refused:
+def refused(path: Path, error: OSError) -> Refused:
     """Why the machine does not let a file be opened."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _full(path)
@@ -190,8 +217,11 @@ def _failed(path: Path, error: BaseException) -> LogFull | LogError:
     """Why SQLite does not open a file; what the library has wrapped is looked for inside."""
     inner: BaseException | None = error
     while inner:
-        if isinstance(inner, sqlite3.Error) and getattr(inner, "sqlite_errorcode", None) in FULL:
+        code = getattr(inner, "sqlite_errorcode", None)
+        if code in FULL:
             return _full(path)
+        if code == sqlite3.SQLITE_NOTADB:
+            return LogError(f"{path} is not a log: it is no SQLite file")
         inner = inner.__cause__ or inner.__context__
     return LogError(f"{path} cannot be opened as a log: {error}")
 

@@ -4,7 +4,9 @@ timeline.py   a tape, loaded and looked at once
 match.py      requests and frames as fields; ids that are bound
 lanes.py      the connections, and how far each is played
 score.py      what is done of the tape, and what may come next
+freedom.py    which traffic is free
 free.py       polls and heartbeats
+signatures.py whether it is signed, and rightly
 part.py       what the client does, found on the tape
 failures.py   what a mismatch says
 clock.py      the clock of a tape

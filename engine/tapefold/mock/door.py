@@ -20,6 +20,7 @@ from tapefold.mock.conductor import Conductor, Tempo
 from tapefold.mock.part import Part, Said
 from tapefold.mock.score import Score
 from tapefold.mock.server import Server
+from tapefold.mock.signatures import signer
 from tapefold.mock.stage import Stage
 from tapefold.mock.timeline import Timeline, load, origin
 from tapefold.mock.transport import CassetteTransport, load_answers
@@ -41,7 +42,7 @@ class Door:
         self._part, self._score = server.stage.part, server.stage.part.score
         self._server, self._conductor = server, conductor
         self.outside = outside
-        """For a wire: dialler, transport, clock."""
+        """For a wire: dialler, transport, clock, and what signs with the stand-ins of a private session."""
         self.urls: dict[str, str] = {}
         """Where each recorded origin of connections is now, for clients that dial by themselves."""
         self.finished = conductor.finished
@@ -160,7 +161,8 @@ async def _listen(
         dial = loopback = await LoopbackDial.listen(server, nursery, tls)
         urls = loopback.urls
     transport = CassetteTransport(server.stage.part, server.stage.clock, server.stage.turn)
-    door = Door(server, conductor, Outside(dial, transport, server.stage.clock))
+    sign = signer(server.stage.part.timeline)
+    door = Door(server, conductor, Outside(dial, transport, server.stage.clock, sign=sign))
     door.urls = urls
     return door
 
@@ -180,7 +182,8 @@ def timeline_of(
         for exchange, adapter in made.items()
         for taping in (adapter.description.taping,)
     }
-    return load(session, load_answers(session.folder, cut=meta.cut or not meta.sealed), tapings)
+    answers = load_answers(session.folder, cut=meta.cut or not meta.sealed)
+    return load(session, answers, tapings, made)
 
 
 def _is_cancelled(error: BaseException) -> bool:

@@ -61,12 +61,19 @@ def frame_fields(data: str | bytes, taping: Taping, root: str = "") -> dict[str,
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors too
             pass
         else:
-            return {path: value for path, value in found.items() if _in(path, taping.volatile)}
+            return _lasting(found, taping.volatile)
     return {root or "text": encode(data).decode()}
 
 
-def _in(path: str, volatile: frozenset[str]) -> bool:
-    return name_of(path) not in volatile
+def _lasting(found: Mapping[str, str], volatile: frozenset[str]) -> dict[str, str]:
+    """Without what is different every time: an object that has nothing else is an empty one."""
+    left = {path: value for path, value in found.items() if name_of(path) not in volatile}
+    if len(left) < len(found):
+        for path in found:
+            inside, dot, _ = path.rpartition(".")
+            if dot and not any(other.startswith((f"{inside}.", f"{inside}[")) for other in left):
+                left[inside] = "{}"
+    return left
 
 
 def _unused(fields: Fields, key: str) -> str:

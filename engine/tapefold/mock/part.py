@@ -4,19 +4,18 @@ No sockets and no time in here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tapefold.mock import failures
 from tapefold.mock.free import FreePlay
+from tapefold.mock.freedom import free_frame, free_request
 from tapefold.mock.lanes import Ear
 from tapefold.mock.match import Fields, Scoped, Unplayed, frame_fields, request_fields
 from tapefold.mock.score import Score
-from tapefold.mock.timeline import free_frame, free_request
+from tapefold.mock.signatures import Signatures
+from tapefold.mock.timeline import HttpRequest
 from tapefold.units import Nanos
-
-HttpRequest: TypeAlias = tuple[str, str, Mapping[str, str], str]
-"""Method, URL, headers, body."""
 
 
 class Said(NamedTuple):
@@ -38,6 +37,7 @@ class Part:
         self.score, self.timeline = score, score.timeline
         self.lanes = score.lanes
         self.free = FreePlay(score.timeline)
+        self._signatures = Signatures(score.timeline)
         self.sent: list[Said] = []
         """All of it, in order."""
         self._unplayed = Unplayed()
@@ -64,10 +64,12 @@ class Part:
         if rule := free_request(taping, fields):
             number = self.free.poll(fields, taping, rule, self._rank())
             if number is not None:
+                self._refuse(self._signatures.of_request(number, asked))
                 hand(timeline.replies[number])
                 return None
         elif (line := self._choose("", fields, lane)) is not None:
             number = timeline.numbers[line]
+            self._refuse(self._signatures.of_request(number, asked))
             self.score.waiting[number] = hand
             self.score.did(line)
             return number
@@ -149,6 +151,8 @@ class Part:
         if line is None:
             what = f"frame on {lane} ({self.timeline.lanes[lane].url})"
             self.score.fail(self._unmatched(what, lane, fields, self.lanes.sent(lane)))
+        elif wrong := self._signatures.of_frame(line, data):
+            self.score.fail(wrong)
         else:
             self.score.did(line)
         return None
@@ -200,6 +204,11 @@ class Part:
             if new is not None:
                 return exact, line, new
         return None
+
+    def _refuse(self, wrong: str) -> None:
+        """Fail, if anything is wrong. Raises `Mismatch`."""
+        if wrong:
+            raise self.score.fail(wrong)
 
     def _rank(self) -> int:
         """How many lines that are not free are done, in the tape's order."""

@@ -6,13 +6,14 @@ It says nothing of a play: what is done, and what comes next, is the score's bus
 import re
 from array import array
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, NamedTuple, NoReturn, TypeVar
+from typing import Final, NamedTuple, NoReturn, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-from tapefold.adapter import Command, Free, Taping
+from tapefold.adapter import Adapter, Command, Free, Taping, Trader, trader
 from tapefold.errors import SessionError
+from tapefold.mock.freedom import free_frame, free_request
 from tapefold.mock.match import frame_fields, request_fields
 from tapefold.session import Line, Session
 from tapefold.session.tape import (
@@ -37,12 +38,25 @@ _read_opened = msgspec.json.Decoder(Opened).decode
 _T = TypeVar("_T")
 
 
+HttpRequest: TypeAlias = tuple[str, str, Mapping[str, str], str]
+"""Method, URL, headers, body."""
+
+
 class Answer(NamedTuple):
     """What came over HTTP."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    asked: HttpRequest | None = None
+    """What it answers, as it was sent: signed, if it was, and masked."""
+
+
+class Signer(NamedTuple):
+    """Who signs for an exchange, and with what: what stands in for its credentials."""
+
+    adapter: Trader
+    keys: Mapping[str, str]
 
 
 class Beat(NamedTuple):
@@ -79,6 +93,8 @@ class Timeline:
         self.answers, self.tapings, self.started_ns = answers, tapings, started_ns
         self.cut = cut
         """It was cut off: what the client said last need not be said again."""
+        self.signers: Mapping[str, Signer] = {}
+        """By exchange, who signs there; of those alone whose credentials have stand-ins."""
         self.lines: list[Line] = []
         self.lanes: dict[str, Lane] = {}
         self.fields: dict[int, dict[str, str]] = {}
@@ -247,12 +263,24 @@ class Timeline:
 
 
 def load(
-    session: Session, answers: Mapping[int, Answer], tapings: Mapping[str, Taping]
+    session: Session,
+    answers: Mapping[int, Answer],
+    tapings: Mapping[str, Taping],
+    adapters: Mapping[str, Adapter] = {},
 ) -> Timeline:
-    """A session's tape. Raises `SessionError`."""
+    """A session's tape. What is signed is checked by the *adapters* of its exchanges.
+
+    Raises `SessionError`.
+    """
     meta = session.meta
     cut = meta.cut or not meta.sealed
-    return Timeline(session.lines(), answers, tapings, started_ns=meta.started_ns, cut=cut)
+    made = Timeline(session.lines(), answers, tapings, started_ns=meta.started_ns, cut=cut)
+    made.signers = {
+        name: Signer(able, keys)
+        for name, keys in meta.credentials.items()
+        if name in adapters and (able := trader(adapters[name]))
+    }
+    return made
 
 
 def text_of(line: Line) -> str | bytes:
@@ -271,33 +299,6 @@ def place(url: str) -> str:
     """A URL, spelled in the one way in which two are compared."""
     parts = urlsplit(url)
     return f"{origin(url)}{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-
-
-def free_request(taping: Taping, fields: Mapping[str, str]) -> Free | None:
-    """The rule by which a request is free."""
-    name = f"{fields['method']} {fields['path']}"
-    for rule in taping.free:
-        path, _, query = rule.match.partition("?")
-        if not rule.reply and path == name and (not query or _asks(fields, query, taping)):
-            return rule
-    return None
-
-
-def _asks(fields: Mapping[str, str], query: str, taping: Taping) -> bool:
-    """Whether a request has just this query."""
-    wanted = request_fields("", f"?{query}", {}, "", taping)
-    return _query(fields) == _query(wanted)
-
-
-def _query(fields: Mapping[str, str]) -> dict[str, str]:
-    return {path: value for path, value in fields.items() if path.startswith("query.")}
-
-
-def free_frame(taping: Taping, data: str | bytes) -> Free | None:
-    """The rule by which a frame of the client's is free."""
-    if isinstance(data, bytes):
-        return None
-    return next((rule for rule in taping.free if rule.reply and re.search(rule.match, data)), None)
 
 
 _NONE: Final = Taping()

@@ -14,7 +14,7 @@ import yaml
 from tapefold.errors import Mismatch, SessionError
 from tapefold.mock.clock import TapeClock
 from tapefold.mock.part import Part
-from tapefold.mock.timeline import Answer
+from tapefold.mock.timeline import Answer, HttpRequest
 from tapefold.session.cassette import NAME
 from tapefold.session.files import open_plain
 from tapefold.wire.seams import RECEIVED_NS
@@ -75,8 +75,11 @@ def load_answers(folder: Path, *, cut: bool = False) -> dict[int, Answer]:
 def _answers(text: str) -> Iterator[tuple[int, Answer]]:
     # vcrpy takes a tenth of a second to import, and most of what imports this never needs it.
     deserialize = import_module("vcr.serialize").deserialize
-    found: Sequence[Any] = deserialize(text, import_module("vcr.serializers.yamlserializer"))[1]
-    for ordinal, response in enumerate(msgspec.convert(found, list[_Response]), 1):
+    asked: Sequence[Any]
+    found: Sequence[Any]
+    asked, found = deserialize(text, import_module("vcr.serializers.yamlserializer"))[:2]
+    responses = msgspec.convert(found, list[_Response])
+    for ordinal, (sent, response) in enumerate(zip(asked, responses, strict=True), 1):
         headers = [
             (name, value)
             for name, values in (response.headers or {}).items()
@@ -84,7 +87,15 @@ def _answers(text: str) -> Iterator[tuple[int, Answer]]:
             if name.lower() not in _FRAMING
         ]
         body = (response.body and response.body.string) or b""
-        yield response.n or ordinal, Answer(response.status.code, headers, _plain(body, response))
+        answer = Answer(response.status.code, headers, _plain(body, response), _asked(sent))
+        yield response.n or ordinal, answer
+
+
+def _asked(sent: Any) -> HttpRequest:
+    """A request of vcrpy's."""
+    body: bytes = sent.body or b""
+    headers = {str(name): str(value) for name, value in sent.headers.items()}
+    return sent.method, sent.uri, headers, body.decode(errors="replace")
 
 
 def _plain(body: bytes, response: _Response) -> bytes:
@@ -152,7 +163,7 @@ class CassetteTransport(httpx.AsyncBaseTransport):
         number, lane = timeline.numbers[line], timeline.lines[line].lane
         if number in timeline.failed:
             raise _as_recorded(timeline.failed[number], request)
-        status, headers, body = timeline.answers[number]
+        status, headers, body, _ = timeline.answers[number]
         if ids.rewrites(lane):
             text = ids.rewrite(body.decode(errors="surrogateescape"), lane)
             body = text.encode(errors="surrogateescape")

@@ -11,7 +11,7 @@ from tapefold.overlay.draft import Draft
 from tapefold.overlay.edits import Edits
 from tapefold.overlay.expected import expect, merged
 from tapefold.overlay.verbs import edit, forget
-from tapefold.session import Meta, Session, new_session
+from tapefold.session import Meta, Session, new_session, write_start
 from tapefold.session.cassette import HEAD, interaction
 from tapefold.session.cassette import NAME as HTTP
 from tapefold.session.meta import write_meta
@@ -64,6 +64,8 @@ def _write(work: Path, draft: Draft, free: Sequence[Free]) -> None:
     write_meta(work, _unsealed(draft.session.meta, free))
     with (work / TAPE).open("xb") as tape:
         tape.writelines(row.text + b"\n" for row in draft.rows)
+    if start := draft.session.start():
+        write_start(work, start)
     answered = [read_answered(row.line.data).n for row in draft.rows if row.line.kind == "response"]
     if answered:
         with (work / HTTP).open("xb") as cassette:

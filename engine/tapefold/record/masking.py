@@ -1,11 +1,21 @@
 """What is asked and heard, with stand-ins for what must not be kept. All other bytes stay."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
-from tapefold.adapter import Close, Command, Frame, Open, Outgoing, Request, Send
+from tapefold.adapter import (
+    Adopt,
+    Close,
+    Command,
+    Frame,
+    Open,
+    Outgoing,
+    Request,
+    Send,
+)
 from tapefold.session.tape import read_command, told
 
 _encode = msgspec.json.encode
@@ -17,6 +27,10 @@ class Guard(Protocol):
 
     def mask(self, text: str) -> str:
         """The text with stand-ins, each of the same shape as what it stands for."""
+        ...
+
+    def mask_id(self, value: str) -> str:
+        """What is written for an exchange's id of an order."""
         ...
 
     def learn(self, text: str) -> None:
@@ -75,7 +89,11 @@ def mask_headers(guard: Guard, headers: dict[str, str]) -> dict[str, str]:
     return _headers(guard.mask(_encode(headers).decode())) if headers else headers
 
 
-def mask_command(guard: Guard, command: Command) -> Command:
-    """What the caller told the engine. Raises `ValueError` where a stand-in breaks it."""
-    masked: Command = read_command(guard.mask(told(command).decode()))
-    return masked
+def mask_command(guards: Mapping[str, Guard], command: Command) -> Command:
+    """What the engine was told, by every guard. Raises `ValueError` where a stand-in breaks it."""
+    for guard in guards.values():
+        command = read_command(guard.mask(told(command).decode()))
+    if isinstance(command, Adopt) and command.exchange in guards:
+        own = guards[command.exchange].mask_id(command.exchange_order_id)
+        command = replace(command, exchange_order_id=own)
+    return command

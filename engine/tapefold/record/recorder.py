@@ -12,7 +12,7 @@ from tapefold.errors import Refused
 from tapefold.record.masking import Guard
 from tapefold.record.scribe import Moment, Scribe
 from tapefold.replay import seal
-from tapefold.session import LiveWriter, Meta, Session
+from tapefold.session import LiveWriter, Meta, Session, Start
 from tapefold.units import Nanos
 
 RECORD_PENDING_MAX: Final = 16_384
@@ -41,19 +41,21 @@ class Recorder:
         *,
         private: bool = False,
         adapters: Mapping[str, Adapter] | None = None,
+        start: Start | None = None,
     ) -> None:
         """Make *folder*. *guards* are by exchange, one for each of `meta.exchanges`.
 
-        With *private*, what is asked and heard is somebody's own, on every lane and over HTTP, and
-        long words that no rule names end the recording. Raises `SessionError` where the folder is there
-        already, `Refused` where it cannot be made, `AdapterError`, and `KeyError` for an exchange without
-        a guard.
+        *start* is what a log that was not empty had come to, looked through by whoever gives it. With
+        *private*, what is asked and heard is somebody's own, on every lane and over HTTP, and long words
+        that no rule names end the recording. Raises `SessionError` where the folder is there already,
+        `Refused` where it cannot be made, `AdapterError`, and `KeyError` for an exchange without a guard.
         """
         self.folder, self.meta = folder, meta
         self._adapters = adapters or {name: load_adapter(name) for name in meta.exchanges}
         mine = {name: guards[name] for name in meta.exchanges}
-        tapings = {name: self._adapters[name].description.taping for name in meta.exchanges}
-        self._scribe = Scribe(LiveWriter(folder, meta), mine, tapings, private=private)
+        self._scribe = Scribe(
+            LiveWriter(folder, meta, start), mine, self._adapters, private=private
+        )
         self.failure: Refused | None = None
         """What ended the recording, set once; from then on everything is dropped."""
         self._queue: SimpleQueue[Moment | None] = SimpleQueue()
@@ -117,9 +119,10 @@ class Recorder:
         a loop with more to do calls it in a thread.
 
         *log_digest* is that of the run's log, if that log began with this run; it is compared with the
-        replay's unless something was masked. *cut* is as in `close`. Raises `failure`; `Refused` for
-        what a last look at the files finds, or for a disk that is full; `Mismatch` where the replay
-        comes to something else. Then the session stays as it is, readable and not sealed.
+        replay's unless ids were masked: nothing else that is enters an event. *cut* is as in `close`.
+        Raises `failure`; `Refused` for what a last look at the files finds, or for a disk that is full;
+        `Mismatch` where the replay comes to something else. Then the session stays as it is, readable and
+        not sealed.
         """
         self.close(cut=cut)
         if self.failure:
@@ -127,7 +130,7 @@ class Recorder:
         files = self._scribe.files
         try:
             self._scribe.look()
-            seal(files, None if files.meta.masked else log_digest, self._adapters)
+            seal(files, None if files.meta.masked_ids else log_digest, self._adapters)
         except OSError as error:
             raise self._unwritable(error) from error
         return Session(self.folder)

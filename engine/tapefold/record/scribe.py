@@ -9,8 +9,19 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from tapefold.adapter import Close, Command, Frame, Open, Outgoing, Request, Send, Taping
-from tapefold.errors import Refused
+from tapefold.adapter import (
+    Adapter,
+    Close,
+    Command,
+    Frame,
+    Open,
+    Outgoing,
+    Request,
+    Send,
+    Taping,
+    trader,
+)
+from tapefold.errors import AdapterError, Refused
 from tapefold.record.masking import Guard, mask_command, mask_frame, mask_headers, mask_out
 from tapefold.session import LiveWriter
 from tapefold.session.cassette import NAME as HTTP
@@ -34,12 +45,12 @@ class Scribe:
         self,
         files: LiveWriter,
         guards: Mapping[str, Guard],
-        tapings: Mapping[str, Taping],
+        adapters: Mapping[str, Adapter],
         *,
         private: bool,
     ) -> None:
         self.files = files
-        self._guards, self._tapings, self._private = guards, tapings, private
+        self._guards, self._adapters, self._private = guards, adapters, private
         self._last = self._started = files.meta.started_ns
         self._waiting: set[tuple[str, int]] = set()
         """Lanes dialled and not up, with number 0, and requests not answered."""
@@ -56,9 +67,7 @@ class Scribe:
                 # of two that came together the frame's time may be the earlier one.
                 self._line(max(time, self._last), *said(mask_out(self._guard(what.lane), what)))
             case _:
-                for guard in self._guards.values():
-                    what = mask_command(guard, what)
-                self._line(time, ENGINE, "command", told(what))
+                self._line(time, ENGINE, "command", told(mask_command(self._guards, what)))
 
     def close(self, *, cut: bool) -> None:
         """Leave the session on the disk, not sealed. *cut*: what was asked last may not be on it."""
@@ -86,8 +95,9 @@ class Scribe:
     def _interaction(self, frame: Frame, headers: Mapping[str, str]) -> None:
         """The whole of a response, before its line; *frame* is masked, its request not yet."""
         assert frame.request is not None
-        guard, taping = self._guard(frame.lane), self._tapings[_exchange(frame.lane)]
-        request = replace(frame.request, headers=_kept(frame.request.headers, taping.headers_sent))
+        guard, taping = self._guard(frame.lane), self._taping(frame.lane)
+        sent = self._as_sent(frame.request, frame.time)
+        request = replace(sent, headers=_kept(sent.headers, taping.headers_sent))
         kept = mask_headers(guard, _kept(headers, taping.headers_kept))
         frame = replace(frame, request=_masked(guard, request))
         item, where = interaction(frame, kept), f"{HTTP}, request {request.n}"
@@ -120,6 +130,25 @@ class Scribe:
         mine = _exchange(lane)
         for exchange, guard in self._guards.items():
             guard.check(data, where, private=self._private and exchange == mine)
+
+    def _as_sent(self, request: Request, time: Nanos) -> Request:
+        """A request as it left, but with the stand-ins of the credentials: so nothing of theirs is near.
+
+        What signing adds is different every time, and masked like all that is.
+        """
+        exchange = _exchange(request.lane)
+        able, keys = trader(self._adapters[exchange]), self.files.meta.credentials.get(exchange)
+        if not (request.signed and able and keys):
+            return request
+        try:
+            return able.sign(request, keys, time)
+        except (
+            AdapterError
+        ):  # stand-ins that it does not take: then the tape's unsigned one will do
+            return request
+
+    def _taping(self, lane: str) -> Taping:
+        return self._adapters[_exchange(lane)].description.taping
 
     def _guard(self, lane: str) -> Guard:
         return self._guards[_exchange(lane)]

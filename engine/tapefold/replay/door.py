@@ -4,20 +4,23 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from tapefold.adapter import Adapter, Frame, Outgoing, load_adapter
-from tapefold.errors import AdapterError, Mismatch
-from tapefold.kernel import Kernel, Run
+from tapefold.adapter import Adapter, Command, Frame, Given, Outcome, load_adapter
+from tapefold.errors import AdapterError, BadInput, Mismatch
+from tapefold.kernel import Kernel, Run, check_names
 from tapefold.log import Log, Sink
+from tapefold.replay.again import Again
 from tapefold.replay.ledger import Ledger
-from tapefold.session import Digests, Line, Session
+from tapefold.session import Digests, Line, Meta, Session
 from tapefold.session.cassette import Answer, Cassette
 from tapefold.session.tape import (
+    ENGINE,
     frame_data,
     read_answered,
     read_closed,
     read_command,
     read_failed,
 )
+from tapefold.strategy import Strategy
 from tapefold.units import Nanos
 
 _T = TypeVar("_T")
@@ -35,12 +38,27 @@ class Replay:
         session: Session,
         log: Sink | None = None,
         adapters: Mapping[str, Adapter] | None = None,
+        *,
+        strategies: Sequence[Strategy] = (),
     ) -> None:
+        """*strategies* are asked again, and what they command is compared with what is on the tape.
+
+        What others commanded is taken from the tape. A *log* is a new one; of a session that goes on
+        from one, that one as it was then. Raises `SessionError`, `BadInput` for a strategy that the
+        session has not, and `Refused` for another log.
+        """
         meta = session.meta
+        check_strategies(session, strategies)
         self.session = session
-        self.log: Sink = Log() if log is None else log
+        start = session.start()
+        self.log: Sink = Log(start=start.tail if start else None) if log is None else log
+        if start:
+            start.check(self.log)
         made = adapters or {exchange: load_adapter(exchange) for exchange in meta.exchanges}
-        self.kernel = Kernel(made, self.log)
+        self._again = Again(session, strategies)
+        strategies = self._again.strategies
+        self.kernel = Kernel(made, self.log, start.thaw() if start else None, strategies)
+        self._asking = bool(strategies)
         self.views = self.kernel.views
         self.lines = self.frames = 0
         self.ended = False
@@ -50,7 +68,9 @@ class Replay:
         self._next: Line | None = None
         self._up: set[str] = set()
         self._cassette: Cassette | None = None
-        self.kernel.start(meta.started_ns, Run(meta.run_id, meta.seed, meta.versions))
+        self._again.begin(self.kernel)
+        self.kernel.start(meta.started_ns, run_of(meta))
+        self._asked(self.kernel.tick(meta.started_ns))
 
     def play(
         self, lines_max: int, *, time_max: Nanos | None = None, head_max: int | None = None
@@ -96,6 +116,8 @@ class Replay:
     def _take(self, line: Line) -> None:
         """One line. Nearly all of them are received frames."""
         if line.kind == "recv":
+            if self._asking:
+                self._overheard(line.lane)
             if self._ledger.indebted:
                 self._ledger.due(self.lines, line.lane)
             if line.lane not in self._up:
@@ -107,22 +129,45 @@ class Replay:
             out = self.kernel.step(Frame(self.time, line.lane, "recv", data))
         else:
             out = self._rare(line)
-        for asked in out:
-            self._ledger.ask(asked)
+        if out:
+            self._asked(out)
 
-    def _rare(self, line: Line) -> Sequence[Outgoing]:
+    def _rare(self, line: Line) -> Sequence[Outcome]:
         data = bytes(line.data)
         asked = line.kind in ("open", "sent", "request")
         if asked or (line.kind == "close" and self._read(read_closed, data).by == "client"):
             self._read(partial(self._ledger.record, self.lines, line.lane, line.kind), data)
             return self.kernel.tick(self.time)  # live, it may be a timer that asked for it
         if line.kind == "command":
-            command = self._read(read_command, data)
-            try:
-                return self.kernel.command(self.time, command)
-            except AdapterError as error:
-                raise self.session.broken(self.lines, str(error)) from error
+            return self._command(self._read(read_command, data))
+        if self._asking:
+            self._overheard(line.lane)
         return self.kernel.step(self._frame(line, data))
+
+    def _command(self, command: Command) -> Sequence[Outcome]:
+        """The caller's is carried out; a strategy's has been, if the strategy is asked again."""
+        if command.by in self._again:
+            self._asked(self.kernel.tick(self.time))
+            self._again.reached(command)
+            return ()
+        if self._asking:
+            self._overheard(ENGINE)
+        try:
+            return self.kernel.command(self.time, command)
+        except AdapterError as error:
+            raise self.session.broken(self.lines, str(error)) from error
+
+    def _overheard(self, lane: str) -> None:
+        """Before anything comes from outside, on *lane*, strategies react to timers that are due."""
+        self._asked(self.kernel.tick(self.time))
+        self._again.heard(lane)
+
+    def _asked(self, out: Sequence[Outcome]) -> None:
+        for asked in out:
+            if isinstance(asked, Given):
+                self._again.given(asked.time, asked.command)
+            else:
+                self._ledger.ask(asked)
 
     def _read(self, read: Callable[[bytes], _T], data: bytes) -> _T:
         """What a line's data says. Raises `SessionError` naming the line."""
@@ -176,5 +221,27 @@ class Replay:
         self._cassette = self._cassette or self.session.cassette()
         return self._cassette.answer(n)
 
+    @property
+    def failures(self) -> Mapping[str, Exception]:
+        """What strategies raised, by their names."""
+        return self.kernel.failures
+
     def _wrong(self, what: str) -> Mismatch:
         return Mismatch(f"{self.session.tape}, line {self.lines}: {what}")
+
+
+def run_of(meta: Meta) -> Run:
+    """What the run of a session was known by."""
+    return Run(meta.run_id, meta.seed, meta.versions, meta.first_order, meta.strategies)
+
+
+def check_strategies(session: Session, strategies: Sequence[Strategy]) -> None:
+    """That these are strategies of the session. Raises `BadInput`."""
+    check_names(strategies)
+    there = session.meta.strategies
+    for each in strategies:
+        if each.name not in there:
+            raise BadInput(
+                f"{session.folder} was recorded without a strategy {each.name}; it has "
+                f"{', '.join(there) or 'none'}"
+            )

@@ -1,6 +1,7 @@
 """Writing a recording: whatever happens to the process, what was written is a session.
 
-The folder is there from the start, with a session.toml that says `sealed = false`. Tape and cassette
+The folder is there from the start, with a session.toml that says `sealed = false`, and with what it
+goes on from, if that is anything. Tape and cassette
 are only ever appended to, nothing is buffered here, and an interaction stands in the cassette before
 its `response` line is on the tape. So a kill costs at the most the line that was being written, and
 whoever reads leaves that out. All files are the owner's alone.
@@ -16,6 +17,7 @@ from tapefold.session.cassette import HEAD
 from tapefold.session.cassette import NAME as HTTP
 from tapefold.session.files import claim, create
 from tapefold.session.meta import Counts, Digests, Meta, write_meta
+from tapefold.session.start import Start, write_start
 from tapefold.session.tape import TAPE
 from tapefold.session.writer import finish, new_session
 
@@ -26,10 +28,16 @@ _sync = getattr(os, "fdatasync", os.fsync)
 class LiveWriter:
     """Appends to a session that it makes. Raises `OSError` where the machine refuses a write."""
 
-    def __init__(self, folder: Path, meta: Meta) -> None:
-        """Make *folder*, whole and at once. Raises `SessionError` where it is there, and `Refused`."""
+    def __init__(self, folder: Path, meta: Meta, start: Start | None = None) -> None:
+        """Make *folder*, whole and at once. Raises `SessionError` where it is there, and `Refused`.
+
+        *start* is what a log that was not empty had come to; its position is noted in *meta*.
+        """
         self.folder, self.meta = folder, meta
+        meta.start_position = start.tail.head if start else 0
         with new_session(folder) as work:
+            if start:
+                write_start(work, start, mode=MODE)
             write_meta(work, meta, mode=MODE)
             create(work / TAPE, MODE).close()
         self._digest, self._lines, self._frames = sha256(), 0, 0

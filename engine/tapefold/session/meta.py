@@ -29,6 +29,7 @@ class Counts(msgspec.Struct, frozen=True):
     frames: _Count = 0
     """Received over WebSockets."""
     events: _Count = 0
+    """The last position of its log: less `start_position`, that is how many are its own."""
 
 
 class Digests(msgspec.Struct, frozen=True):
@@ -56,8 +57,18 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Traffic that orders nothing, beside what the adapters say of it."""
     masked: list[str] = []
     """Names of what the recorder wrote stand-ins for."""
+    masked_ids: bool = False
+    """Ids that enter events are among them, and `run_id`: no log of the run itself is like a replay's."""
+    credentials: dict[str, dict[str, str]] = {}
+    """By exchange, what stands in for its credentials: with these the session is played."""
     run_id: str = ""
+    first_order: _Count = 1
+    """The number of the run's first order."""
+    strategies: dict[str, dict[str, str]] = {}
+    """Those that were at work, in their order, with their parameters."""
     seed: _Count = 0
+    start_position: _Count = 0
+    """The last position of the log that it went on from, which start.msgpack tells of; 0: it was empty."""
     versions: dict[str, str] = {}
     """Of what recorded or imported it."""
     counts: Counts = Counts()

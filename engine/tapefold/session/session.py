@@ -9,6 +9,7 @@ from tapefold.session import files
 from tapefold.session.cassette import NAME as HTTP
 from tapefold.session.cassette import Cassette
 from tapefold.session.meta import Meta, read_meta
+from tapefold.session.start import Start, read_start
 from tapefold.session.tape import PACKED, TAPE, Line, read_answered, read_line
 
 
@@ -79,6 +80,13 @@ class Session:
                 f"{self.tape} was cut short: it has {lines} whole lines of {whole}; get it again, or "
                 f"make do with what is there: `tapefold session repair --unseal {self.folder}`"
             )
+
+    def start(self) -> Start | None:
+        """What the log had come to when it began; None where it began on an empty one.
+
+        Raises `SessionError` where that is missing or damaged.
+        """
+        return read_start(self.folder, self.meta.start_position)
 
     def cassette(self) -> Cassette:
         """What came over HTTP."""

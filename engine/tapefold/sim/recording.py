@@ -15,8 +15,9 @@ from tapefold.adapter import (
     Close,
     Command,
     Frame,
+    Given,
     Open,
-    Outgoing,
+    Outcome,
     Request,
     Send,
     Subscribe,
@@ -25,12 +26,13 @@ from tapefold.adapter import (
     load_adapter,
     trader,
 )
-from tapefold.kernel import Kernel, Run
+from tapefold.kernel import Kernel, started
 from tapefold.log import Log
-from tapefold.replay import seal
+from tapefold.replay import run_of, seal
 from tapefold.session import Meta, Session, SessionWriter, new_session
 from tapefold.sim.exchange import NO_ANSWER, Exchange, Published, Skin, load_skin
 from tapefold.sim.story import Story
+from tapefold.strategy import Strategy
 from tapefold.units import Nanos
 
 SignedT = TypeVar("SignedT", Request, Send)
@@ -43,7 +45,7 @@ NEAR: Final = 4 * _MILLISECOND
 """A frame's way here, at least. Any way may take up to twice its least."""
 
 
-def record(
+def record(  # noqa: PLR0913 - each is a word of its own, and all but three have defaults
     folder: Path,
     story: Story,
     seed: int,
@@ -51,12 +53,13 @@ def record(
     versions: Mapping[str, str],
     skin: Skin | None = None,
     commands: Sequence[tuple[Nanos, Command]] = (),
+    strategies: Sequence[Strategy] = (),
 ) -> Session:
     """Make *folder* the session of a story; it appears whole or not at all.
 
     Where the story has accounts, the first of them is watched, and *commands* are given, each so long
-    after the start. The same story, seed, versions, skin and commands make the same bytes. Without a
-    *skin* it is the installed one. Raises `SessionError` where the folder is there already, and
+    after the start; *strategies* are at work from the start. All of it the same makes the same bytes.
+    Without a *skin* it is the installed one. Raises `SessionError` where the folder is there already, and
     `AdapterError`.
     """
     exchange = (skin or load_skin(story.exchange))(story, seed)
@@ -68,22 +71,25 @@ def record(
         run_id=f"sim-{seed}",
         seed=seed,
         versions=dict(versions),
+        strategies=dict(started(strategies)),
     )
     with new_session(folder) as work:
-        _Recording(work, meta, exchange).run(story, commands)
+        _Recording(work, meta, exchange, strategies).run(story, commands)
     return Session(folder)
 
 
 class _Recording:
     """One kernel, one exchange, and what is to happen between them when."""
 
-    def __init__(self, work: Path, meta: Meta, exchange: Exchange) -> None:
+    def __init__(
+        self, work: Path, meta: Meta, exchange: Exchange, strategies: Sequence[Strategy]
+    ) -> None:
         self._work, self._meta, self._exchange = work, meta, exchange
         self._writer = SessionWriter(work, meta)
         self._log = Log()
         name = meta.exchanges[0]
         self._adapter = load_adapter(name)
-        self._kernel = Kernel({name: self._adapter}, self._log)
+        self._kernel = Kernel({name: self._adapter}, self._log, strategies=strategies)
         self._random = Random(f"{meta.seed} wire")
         self._agenda: list[tuple[Nanos, int, Callable[[Nanos], None]]] = []
         self._noted = 0
@@ -101,9 +107,10 @@ class _Recording:
         if story.accounts and story.accounts[0].key:
             self._keys = {"key": story.accounts[0].key, "secret": story.accounts[0].secret}
         try:
-            self._kernel.start(meta.started_ns, Run(meta.run_id, meta.seed, meta.versions))
-            self._go_on()
             start = meta.started_ns
+            self._kernel.start(start, run_of(meta))
+            self._take(start, self._kernel.tick(start))
+            self._go_on()
             self._command(WatchClock(story.exchange), start)
             self._command(Subscribe(story.exchange, tuple(meta.instruments)), start)
             if story.accounts:
@@ -119,6 +126,7 @@ class _Recording:
             self._writer.close()
 
     def _command(self, command: Command, time: Nanos) -> None:
+        self._tick(time)
         self._writer.command(time, command)
         self._take(time, self._kernel.command(time, command))
 
@@ -151,12 +159,15 @@ class _Recording:
 
     def _tick(self, time: Nanos) -> None:
         """What the kernel has due before *time*, as the wire would tell it."""
-        while (due := self._kernel.due) is not None and due < time:
+        while (due := self._kernel.due) is not None and due <= time:
             self._take(due, self._kernel.tick(due))
 
-    def _take(self, time: Nanos, out: Sequence[Outgoing]) -> None:
+    def _take(self, time: Nanos, out: Sequence[Outcome]) -> None:
         """Write down what the kernel asks for, and let it happen."""
         for asked in out:
+            if isinstance(asked, Given):
+                self._writer.command(asked.time, asked.command)
+                continue
             self._writer.out(time, asked)
             match asked:
                 case Open():

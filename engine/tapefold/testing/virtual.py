@@ -29,7 +29,7 @@ from tapefold.adapter import Frame, Request, load_adapter
 from tapefold.engine import Engine, Live
 from tapefold.events import BookSnapshot, InstrumentListed, Scaled
 from tapefold.sim import MINUTE, Answer, Published, Story, load_skin
-from tapefold.sim.exchange import NO_ANSWER
+from tapefold.sim.exchange import NO_ANSWER, Skin
 from tapefold.testing.side import Manner, Side, honest
 from tapefold.units import SECOND, Level, Nanos, exact, plain
 from tapefold.views import Views
@@ -59,10 +59,12 @@ class VirtualExchange:
         plan: Iterable[Manner] = (),
         twist: Twist = as_it_is,
         seed: int = 1,
+        skin: Skin | None = None,
     ) -> None:
+        """Without a *skin* it is the installed one of the story's exchange."""
         self.story, self.adapter = story, load_adapter(story.exchange)
         self.symbols = tuple(spec.symbol for spec in story.specs)
-        self.sim = load_skin(story.exchange)(story, seed)
+        self.sim = (skin or load_skin(story.exchange))(story, seed)
         self.clock = WallClock(story.started_ns)
         self.dialled: list[str] = []
         """The lanes that were dialled, in order."""
@@ -197,13 +199,18 @@ class VirtualExchange:
 
 @asynccontextmanager
 async def open_virtual(
-    story: Story = STORY, *, plan: Iterable[Manner] = (), twist: Twist = as_it_is, seed: int = 1
+    story: Story = STORY,
+    *,
+    plan: Iterable[Manner] = (),
+    twist: Twist = as_it_is,
+    seed: int = 1,
+    skin: Skin | None = None,
 ) -> AsyncGenerator[VirtualExchange]:
     """An exchange whose market goes on while the block runs. What the block raises comes out as it is."""
     own: list[BaseException] = []
     try:
         async with trio.open_nursery() as nursery:
-            made = VirtualExchange(nursery, story, plan=plan, twist=twist, seed=seed)
+            made = VirtualExchange(nursery, story, plan=plan, twist=twist, seed=seed, skin=skin)
             nursery.start_soon(made.run)
             try:
                 yield made

@@ -26,6 +26,11 @@ _TRANSPORT: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 """What may go wrong with a request. `ValueError`: an address that no name or port can be made of."""
 
 
+_TALKATIVE: Final = (
+    "httpx",
+    *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
+)
+"""Loggers that write URLs, and the headers of answers."""
 _ASKING: Final = ContextVar("_ASKING", default=False)
 """Whether a request of ours is on its way in this task."""
 
@@ -37,7 +42,8 @@ def _is_not_ours(_: logging.LogRecord) -> bool:
 
 def open_client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
     """A client that keeps no cookies, since a tape would not tell of them; of `Rest` httpx logs nothing."""
-    logging.getLogger("httpx").addFilter(_is_not_ours)
+    for name in _TALKATIVE:
+        logging.getLogger(name).addFilter(_is_not_ours)
     return httpx.AsyncClient(
         transport=transport,
         timeout=None,

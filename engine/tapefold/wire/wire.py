@@ -11,7 +11,18 @@ from typing import Final, NamedTuple, Protocol
 import trio
 from msgspec.structs import replace
 
-from tapefold.adapter import AskedT, Close, Command, Frame, Open, Outgoing, Request, Send
+from tapefold.adapter import (
+    AskedT,
+    Close,
+    Command,
+    Frame,
+    Given,
+    Open,
+    Outcome,
+    Outgoing,
+    Request,
+    Send,
+)
 from tapefold.errors import Refused
 from tapefold.kernel import Kernel
 from tapefold.log import Log
@@ -57,6 +68,8 @@ class Onlooker(NamedTuple):
     """Called after each step; true where somebody is to run before the next one."""
     notice: Callable[[Frame], None] | None = None
     """Told of every opening, close and failed request, with the wire's own words for why."""
+    given: Callable[[Command], None] = lambda command: None
+    """Told of what a strategy commanded."""
 
 
 _NOBODY: Final = Onlooker(lambda: False)
@@ -77,13 +90,15 @@ class Wire:
     ) -> None:
         self._kernel, self._log, self._outside, self._tee = kernel, log, outside, tee
         self._endpoints = endpoints or {}
-        self._stepped, self._notice = onlooker or _NOBODY
+        self._stepped, self._notice, self._given = onlooker or _NOBODY
         self._clock = outside.clock
         self._ears = Ears(self.hear, self._rest)
         self._lanes: dict[str, Lane] = {}
         self._armed: Nanos | None = None
         self._rearm = trio.Event()
         self._yield = self._flushing = self._running = False
+        self._changing: dict[int, None] = {}
+        """The requests that are to change something there, and have no answer yet."""
         self.frames = 0
         self.time: Nanos = self._clock.now()
         """Of the latest step."""
@@ -97,6 +112,7 @@ class Wire:
             self._http = Rest(client, self._clock, self._answered)
             self._nursery.start_soon(self._keep_time)
             self._running = True
+            self._after(self._kernel.started, self._kernel.tick(self._kernel.started))
             try:
                 task_status.started()
                 await trio.sleep_forever()
@@ -113,18 +129,34 @@ class Wire:
             raise Refused("the engine is not running: give commands while it is open")
         if failure := self._log.failure:
             raise failure
-        self._kernel.check(command)
-        self.time = time = max(self.time, self._clock.now() if time is None else time)
+        time = max(self.time, self._clock.now() if time is None else time)
+        self.tick(time)
+        self._kernel.check(command)  # as it is now: a strategy may just have had its time
         if self._tee:
             self._tee.command(time, command)
-        self._after(time, self._kernel.command(time, command))
+        try:
+            self._after(time, self._kernel.command(time, command))
+        except BaseException:  # any: it is raised again
+            if self._kernel.views.torn:  # a fold's own mistake: nothing may leave any more
+                self._nursery.cancel_scope.cancel()
+            raise
         self._flush_later()
+
+    @property
+    def changing(self) -> bool:
+        """Whether anything is on its way that is to change something at an exchange."""
+        return bool(self._changing)
 
     def hear(self, frame: Frame, headers: Mapping[str, str] = {}) -> bool:
         """Take a frame in, whole; true where somebody is to run before the next one."""
+        due = self._kernel.due
+        if due is not None and due <= frame.time:
+            self.tick(frame.time)  # a tape has what is older above the frame
         if self._tee:
             self._tee.frame(frame, headers)
         self.time, rare = frame.time, frame.kind != "recv"
+        if frame.request:
+            self._changing.pop(frame.request.n, None)
         self.frames += not rare
         self._after(frame.time, self._kernel.step(frame))
         if rare:
@@ -133,24 +165,44 @@ class Wire:
                 self._notice(frame)
         return self._yield
 
+    def tick(self, now: Nanos) -> None:
+        """It is *now*: do what is due, each at its time."""
+        while True:
+            due = self._kernel.due
+            self.time = time = max(self.time, now if due is None else min(due, now))
+            self._after(time, self._kernel.tick(time))
+            if due is None or due > now:
+                return
+
     async def _answered(self, frame: Frame, headers: Mapping[str, str]) -> None:
         self.hear(frame, headers)
         await self._rest()
 
-    def _after(self, time: Nanos, out: Sequence[Outgoing]) -> None:
+    def _after(self, time: Nanos, out: Sequence[Outcome]) -> None:
         """A step is over: do as it asks, and see who waits for what."""
         for asked in out:
-            if self._tee:
-                self._tee.out(time, asked)
-            self._do(asked)
+            if isinstance(asked, Given):
+                self._overheard(asked)
+            else:
+                if self._tee:
+                    self._tee.out(time, asked)
+                self._do(asked)
         if self._kernel.due != self._armed:
             self._rearm.set()
         if self._stepped():
             self._yield = True
 
+    def _overheard(self, given: Given) -> None:
+        """A strategy has commanded something: it is on the tape as if the caller had."""
+        if self._tee:
+            self._tee.command(given.time, given.command)
+        self._given(given.command)
+
     def _do(self, asked: Outgoing) -> None:
         match asked:
             case Request():
+                if asked.changes:
+                    self._changing[asked.n] = None
                 self._nursery.start_soon(self._ask, asked, self._log.head)
             case Open():
                 url = self._endpoint(asked.lane).ws_url(asked.url)
@@ -233,8 +285,7 @@ class Wire:
             if due is None:
                 await self._rearm.wait()
             elif await self._is_due(due):
-                time = max(self.time, self._clock.now())
-                self._after(time, self._kernel.tick(time))
+                self.tick(self._clock.now())
                 await self._rest()
 
     async def _is_due(self, due: Nanos) -> bool:

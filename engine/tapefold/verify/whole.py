@@ -1,4 +1,4 @@
-"""Verifying: that a log is what was written, and that a session, replayed, gives it."""
+"""A log checked by itself, and against the session that it is of."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal

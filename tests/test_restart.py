@@ -1,0 +1,238 @@
+"""Started again on the same log: what was known is known, what was asked is not asked twice.
+
+The virtual door: streams in memory, one exchange that goes on between the runs, and rows of a log that
+outlive the engines that write them.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+import trio
+from msgspec.structs import replace
+from trio.testing import MockClock
+
+from tapefold import (
+    SECOND,
+    AnyEvent,
+    BookInvalidated,
+    Cancel,
+    Engine,
+    Halt,
+    OrderCompleted,
+    OrderSubmitted,
+    Refused,
+    Resume,
+    RiskLimited,
+    RunStarted,
+    Submit,
+    Trade,
+    TradingHalted,
+    TradingResumed,
+    UnknownOrder,
+    Views,
+    WatchAccount,
+    fixed,
+    open_engine,
+)
+from tapefold.folds.market import Market
+from tapefold.folds.risk import Risk
+from tapefold.history import Cache
+from tapefold.log import Log
+from tapefold.log.store import Rows, in_memory
+from tapefold.sim import FUNDED, record
+from tapefold.sim.orders import Order
+from tapefold.testing import VirtualExchange, open_virtual
+from tapefold_adapters.binance.sim import BinanceSim
+
+PAIR, OTHER = "BTC-USDT", "ETH-USDT"
+
+
+@asynccontextmanager
+async def a_run(exchange: VirtualExchange, rows: Rows, pair: str = PAIR) -> AsyncGenerator[Engine]:
+    """An engine on a log that may have had others, its account surveyed and a book live."""
+    live = exchange.live()
+    async with open_engine(live, log=Log(rows)) as engine:
+        engine.subscribe("binance", pair)
+        engine.command(WatchAccount("binance"))
+        await engine.until(lambda views: views.book(pair).live and views.ready("binance"))
+        yield engine
+
+
+def buy(amount: str, price: str | None) -> Submit:
+    if price is None:
+        return Submit("binance", PAIR, "buy", Decimal(amount), order_type="market")
+    return Submit("binance", PAIR, "buy", Decimal(amount), Decimal(price))
+
+
+def simulated(exchange: VirtualExchange) -> BinanceSim:
+    assert isinstance(exchange.sim, BinanceSim)
+    return exchange.sim
+
+
+def made(exchange: VirtualExchange, name: str) -> Order:
+    """An order as the exchange has it."""
+    venue = simulated(exchange).venue
+    order = venue.order(venue.named("key", name))
+    assert order is not None
+    return order
+
+
+async def filled(exchange: VirtualExchange, name: str) -> None:
+    """Virtual time, until the market has taken it."""
+    for _ in range(600):
+        if made(exchange, name).state == "filled":
+            return
+        await trio.sleep(1)
+    raise AssertionError("the market did not come to it")
+
+
+def whole(rows: Rows) -> Views:
+    return Views.of(record.event for record in Log(rows).read())
+
+
+def events(rows: Rows, kind: type[AnyEvent]) -> list[AnyEvent]:
+    return [record.event for record in Log(rows).read() if isinstance(record.event, kind)]
+
+
+async def test_orders_fills_and_balances_are_back_by_folding(autojump_clock: MockClock) -> None:
+    rows = in_memory()
+    async with open_virtual(FUNDED) as exchange:
+        async with a_run(exchange, rows) as engine:
+            resting, taken = engine.submit(buy("0.01", "60000")), engine.submit(buy("0.02", None))
+            await engine.settled(taken)
+            await engine.until(lambda views: views.orders.ours[resting].status == "open")
+            before = engine.views.freeze()
+        assert whole(rows).freeze() == before
+        async with a_run(exchange, rows, OTHER) as engine:
+            orders = engine.views.orders
+            assert [order.client_order_id for order in orders.live()] == [resting]
+            assert orders.ours[taken].executed == Decimal("0.02")
+            engine.command(Cancel(resting))
+            assert (await engine.settled(resting)).status == "canceled"
+            assert engine.submit(buy("0.01", None)) == "virtual-3"
+            await engine.settled("virtual-3")
+            after = engine.views.freeze()
+        assert whole(rows).freeze() == after
+    assert len(events(rows, RunStarted)) == 2
+    assert len(events(rows, OrderSubmitted)) == 3
+
+
+async def test_what_was_filled_between_the_runs_is_told_once(autojump_clock: MockClock) -> None:
+    """Also where the new run does not subscribe to the pair, and in the run after that."""
+    rows = in_memory()
+    async with open_virtual(FUNDED) as exchange:
+        async with a_run(exchange, rows) as engine:
+            best = engine.views.book(PAIR).best_bid
+            assert best is not None
+            resting = engine.submit(buy("0.01", fixed(best.price)))
+            await engine.until(lambda views: views.orders.ours[resting].status == "open")
+        await filled(exchange, resting)
+        for _ in range(2):
+            async with a_run(exchange, rows, OTHER) as engine:
+                order = await engine.settled(resting)
+                assert (order.status, order.executed) == ("filled", Decimal("0.01"))
+                total = engine.views.balances.total("binance", "BTC")
+        account = simulated(exchange).venue.accounts["key"]
+        assert account.free("BTC") == total
+    assert len(events(rows, OrderCompleted)) == 1
+
+
+async def test_a_book_that_was_live_is_not_believed_after_a_restart(
+    autojump_clock: MockClock,
+) -> None:
+    rows = in_memory()
+    async with open_virtual(FUNDED) as exchange:
+        async with a_run(exchange, rows):
+            pass
+        async with a_run(exchange, rows, OTHER) as engine:
+            assert not engine.views.book(PAIR).live
+            assert sorted(engine.views.connections.up["binance"]) == ["binance/1", "binance/2"]
+    invalidated = [event.reason for event in events(rows, BookInvalidated)]  # type: ignore[union-attr]  # of that kind
+    assert invalidated == ["disconnected"]
+
+
+@pytest.mark.parametrize("runs", [5])
+async def test_ids_are_never_given_twice(runs: int, autojump_clock: MockClock) -> None:
+    rows, names = in_memory(), list[str]()
+    async with open_virtual(FUNDED) as exchange:
+        for _ in range(runs):
+            async with a_run(exchange, rows) as engine:
+                names.append(engine.submit(buy("0.001", None)))
+                await engine.settled(names[-1])
+    assert names == [f"virtual-{n}" for n in range(1, runs + 1)]
+
+
+async def test_who_waits_for_an_order_gets_it_as_it_ended(autojump_clock: MockClock) -> None:
+    rows = in_memory()
+    async with open_virtual(FUNDED) as exchange, a_run(exchange, rows) as engine:
+        with pytest.raises(UnknownOrder, match="no order of ours is called 'virtual-1'"):
+            await engine.settled("virtual-1")
+        name = engine.submit(buy("0.02", None))
+        order = await engine.settled(name)
+        assert (order.status, order.executed) == ("filled", Decimal("0.02"))
+        assert (await engine.settled(name)) is order
+        refused = engine.submit(buy("0.000001", "60000"))
+        assert (await engine.settled(refused)).status == "rejected"
+
+
+async def test_conclusions_come_by_order_and_by_who_ordered(autojump_clock: MockClock) -> None:
+    rows = in_memory()
+    async with open_virtual(FUNDED) as exchange:
+        async with a_run(exchange, rows) as engine:
+            first = engine.submit(buy("0.02", None))
+            other = engine.submit(msgspec.structs.replace(buy("0.01", None), by="desk"))
+            heard = engine.conclusions(order=other)
+            mine = engine.conclusions(by="desk")
+            everything = engine.conclusions(after=0)
+            await engine.settled(first)
+            await engine.settled(other)
+        told = [record async for record in everything]
+        assert {record.event.client_order_id for record in told} == {first, other}
+        of_one = [record for record in told if record.event.client_order_id == other]
+        assert [record async for record in heard] == of_one
+        assert [record async for record in mine] == of_one
+        assert [type(record.event).__name__ for record in of_one][-1] == "OrderCompleted"
+
+
+async def test_a_fold_that_raises_leaves_no_saved_views_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event is in the log, and half of it in the views: saved, they would hide it for ever."""
+    session = record(tmp_path / "s", replace(FUNDED, lasts=2 * SECOND), 7, versions={})
+    traded, log = Market.traded, tmp_path / "run.log"
+
+    def torn(market: Market, event: Trade) -> None:
+        traded(market, event)
+        raise ArithmeticError("a fold's own")
+
+    monkeypatch.setattr(Market, "traded", torn)
+    with pytest.raises(ArithmeticError, match="a fold's own") as raised:
+        async with open_engine(session, mode="replay", log=log) as engine:
+            await engine.ended()
+    assert raised.value.__notes__ == [f"at position {engine.views.position} of the log"]
+    assert Cache(log).positions(engine.log.head) == []
+
+
+async def test_a_fold_that_raises_on_a_command_ends_the_engine(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = Risk.apply
+
+    def torn(risk: Risk, event: RiskLimited | TradingHalted | TradingResumed) -> None:
+        apply(risk, event)
+        if type(event) is TradingHalted:
+            raise ArithmeticError("a fold's own")
+
+    monkeypatch.setattr(Risk, "apply", torn)
+    async with open_virtual(FUNDED) as exchange, a_run(exchange, in_memory()) as engine:
+        asked = len(exchange.asked)
+        with pytest.raises(ArithmeticError, match="a fold's own"):
+            engine.command(Halt("enough"))
+        await engine.ended()
+        with pytest.raises(Refused, match="not running"):
+            engine.command(Resume())
+        assert len(exchange.asked) == asked
