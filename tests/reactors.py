@@ -25,6 +25,7 @@ from tapefold import (
     Wake,
 )
 from tapefold.strategy import Kept
+from tapefold.units import Side
 
 BTC = "BTC-USDT"
 React: TypeAlias = Callable[[Record, Views], Reaction]
@@ -98,7 +99,7 @@ class Whim(Strategy):
     def _one(self, views: Views) -> Generator[Command, str, None]:
         what, symbol = self._random.randrange(60), self._random.choice(self._symbols)
         book = views.book(symbol, stale=True)
-        side = self._random.choice(("buy", "sell"))
+        side: Side = "buy" if self._random.randrange(2) else "sell"
         amount = Decimal(self._random.randrange(1, 200)).scaleb(-2)
         if what < 6 and self._placed:
             yield Cancel(self._random.choice(self._placed))

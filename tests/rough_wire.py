@@ -18,6 +18,7 @@ from tapefold.adapter import (
     Close,
     Command,
     Frame,
+    Given,
     Open,
     Outcome,
     Rate,
@@ -160,6 +161,8 @@ class RoughWire:
                     self.out.append(Sent(each, self.now))
                     self._durable = self.tape.head if each.changes else self._durable
                     self._check(each)
+                case Given():
+                    raise AssertionError("nobody has a strategy here")
 
     def _check(self, request: Request) -> None:
         """What is wanted is in the log before it is asked, and no order leaves twice."""

@@ -9,7 +9,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ from tapefold.inquiry import (
     orders,
 )
 from tapefold.kernel.core import Core
-from tapefold.log import Log, LogReader, Tail, open_log
+from tapefold.log import Log, LogReader, Record, Tail, open_log
 from tapefold.log.store import in_memory
 from tapefold.session import Start
 from tapefold.sim import FUNDED, record
@@ -697,6 +697,24 @@ def test_a_file_that_is_there_is_left_alone(log: Path, tmp_path: Path) -> None:
     assert why == f"tapefold: {file} is there already: name another file, or say --force"
     assert run("fills", log, "--csv", file, "--force").exit_code == 0
     assert file.read_text().startswith("position,")
+
+
+def test_however_many_orders_were_adopted_the_log_is_read_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"c{number}" for number in range(5)]
+    done = [fill(f"F{n}", "0.1", **FOREIGN | {"exchange_order_id": f"e{n}"}) for n in range(5)]
+    with open_log(tmp_path / "x.log") as made:
+        write(made, [[LISTED, watched()], done, [adopted(name) for name in names]])
+    asked: list[Any] = []
+
+    def counted(log: LogReader, kinds: Any, after: int, until: int) -> Iterator[Record]:
+        asked.append(kinds)
+        return heard.heard(log, kinds, after, until)
+
+    monkeypatch.setattr(order_rows, "heard", counted)
+    assert [row.executed for row in orders(tmp_path / "x.log")] == [dec("0.1")] * 5
+    assert len(asked) == 2
 
 
 def test_a_file_that_appears_meanwhile_is_left_alone(tmp_path: Path) -> None:

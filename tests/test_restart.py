@@ -131,13 +131,12 @@ async def test_what_was_filled_between_the_runs_is_told_once(autojump_clock: Moc
             resting = engine.submit(buy("0.01", fixed(best.price)))
             await engine.until(lambda views: views.orders.ours[resting].status == "open")
         await filled(exchange, resting)
+        account = simulated(exchange).venue.accounts["key"]
         for _ in range(2):
             async with a_run(exchange, rows, OTHER) as engine:
                 order = await engine.settled(resting)
                 assert (order.status, order.executed) == ("filled", Decimal("0.01"))
-                total = engine.views.balances.total("binance", "BTC")
-        account = simulated(exchange).venue.accounts["key"]
-        assert account.free("BTC") == total
+                assert engine.views.balances.total("binance", "BTC") == account.free("BTC")
     assert len(events(rows, OrderCompleted)) == 1
 
 
@@ -210,11 +209,19 @@ async def test_a_fold_that_raises_leaves_no_saved_views_behind(
         raise ArithmeticError("a fold's own")
 
     monkeypatch.setattr(Market, "traded", torn)
-    with pytest.raises(ArithmeticError, match="a fold's own") as raised:
+    heads: list[int] = []
+
+    async def play() -> None:
         async with open_engine(session, mode="replay", log=log) as engine:
-            await engine.ended()
-    assert raised.value.__notes__ == [f"at position {engine.views.position} of the log"]
-    assert Cache(log).positions(engine.log.head) == []
+            try:
+                await engine.ended()
+            finally:
+                heads.append(engine.views.position)
+
+    with pytest.raises(ArithmeticError, match="a fold's own") as raised:
+        await play()
+    assert raised.value.__notes__ == [f"at position {heads[0]} of the log"]
+    assert Cache(log).positions(heads[0]) == []
 
 
 async def test_a_fold_that_raises_on_a_command_ends_the_engine(

@@ -140,7 +140,10 @@ async def test_any_of_them_may_be_asked_again_in_any_order(
         await engine.ended()
         assert engine.log.digest() == both.meta.digests.log
         orders = engine.views.orders.ours.values()
-        assert [order.intent.by for order in orders if order.intent][:4] == ["maker"] * 2 + ["second"] * 2
+        assert [order.intent.by for order in orders if order.intent][:4] == [
+            *["maker"] * 2,
+            *["second"] * 2,
+        ]
 
 
 # What is different stops it

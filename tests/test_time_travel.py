@@ -229,7 +229,7 @@ def by_hand(log: Path, expression: str, momentary: bool) -> list[int]:
         "orders.filled > 1",
         'balance("binance", "USDT").available < balance("binance", "USDT").total',
         'position("binance", "BTC-USDT").unrealised > 0',
-        'position("binance", "BTC-USDT").unrealised < -0.1',
+        'position("binance", "BTC-USDT").unrealised < -0.005',
         'position("binance", "BTC-USDT").amount > 0 and trade("BTC-USDT").side == "sell"',
         "connections.up == 2",
         "anomalies > 0 or halted",

@@ -50,7 +50,11 @@ async def keep(source: Session | Live, given: Log | Path | str | None) -> AsyncG
 
 @contextmanager
 def _lent(log: Log) -> Generator[Kept]:
-    """Somebody else's, who closes it."""
+    """Somebody else's, who closes it. Raises `LogError` for one that cannot be read from its start."""
+    if log.base:
+        raise LogError(
+            f"this log can be read from position {log.base} on: an engine needs all of it"
+        )
     try:
         yield Kept(log, None, Views.of(record.event for record in log.read()))
     finally:

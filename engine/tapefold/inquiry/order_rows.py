@@ -176,24 +176,25 @@ class _Reading:
                 record.time_received,
                 row.symbol if row else "",
                 event.exchange_order_id,
-                _before(self._log, event, record.position) if event.exchange_order_id else NONE,
             )
             self._named[name] = kept
             self.kept.append(kept)
 
-
-def _before(log: LogReader, adopted: OrderSubmitted, until: int) -> Sum:
-    """What an order had executed before we took it over: those fills were told as nobody's of ours."""
-    place = adopted.exchange, adopted.instrument, adopted.exchange_order_id
-    done = NONE
-    for record in heard(log, (FillTold,), 0, until):
-        told = record.event
-        if not isinstance(told, FillTold) or told.client_order_id:
-            continue
-        if (told.exchange, told.instrument, told.exchange_order_id) == place:
-            with exactly():
-                done = done.plus(Sum(told.amount, told.value, told.fees))
-    return done
+    def add_before(self) -> None:
+        """What orders had executed before we took them over: those fills were told as nobody's of ours."""
+        adopted: dict[tuple[str, int, str], list[_Kept]] = {}
+        for kept in self.kept:
+            if number := kept.intent.exchange_order_id:
+                place = kept.intent.exchange, kept.intent.instrument, number
+                adopted.setdefault(place, []).append(kept)
+        until = max((kept.position for each in adopted.values() for kept in each), default=0)
+        for record in heard(self._log, (FillTold,), 0, until):
+            told = record.event
+            if isinstance(told, FillTold) and not told.client_order_id:
+                place = told.exchange, told.instrument, told.exchange_order_id
+                for kept in adopted.get(place, ()):
+                    if record.position < kept.position:
+                        kept.told(record, told)
 
 
 def _alive(log: LogReader, until: int) -> Container[str]:
@@ -226,6 +227,7 @@ def orders(log: Path | LogReader, where: Where = EVERYTHING) -> Iterator[OrderRo
             read = _Reading(reader, where, listed, among)
             for record in heard(reader, _KINDS, after, head):
                 read.hear(record)
+            read.add_before()
             for row in map(_Kept.row, read.kept):
                 if _is_asked(row, where):
                     yield row

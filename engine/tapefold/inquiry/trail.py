@@ -11,12 +11,10 @@ from tapefold.events import (
     BookSnapshot,
     CancelAllEnded,
     Conclusion,
-    DeadlinePassed,
-    Named,
+    Event,
     OrderCancelRequested,
     OrderSubmitted,
     Quote,
-    RequestAnswered,
     Trade,
 )
 from tapefold.folds.orders import Orders as Fold
@@ -24,6 +22,7 @@ from tapefold.inquiry.index import LATEST, NAMING, NONE, Known, OrderIndex, Prog
 from tapefold.log import Log, Record, read_log
 from tapefold.replay import Replay
 from tapefold.session import Session, Start
+from tapefold.strategy import UNHEARD
 from tapefold.units import Nanos
 
 BACK: Final = 256
@@ -32,7 +31,7 @@ LINES: Final = 4096
 """Lines played between two calls for progress."""
 _MARKET: Final = (BookDelta, BookSnapshot, Trade, Quote)
 _CONCLUDED: Final = (Conclusion, BalanceAdjusted, CancelAllEnded)
-_UNHEARD: Final = (Named, RequestAnswered, DeadlinePassed, OrderSubmitted, OrderCancelRequested)
+_UNHEARD: Final[tuple[type[Event], ...]] = (*UNHEARD, OrderSubmitted, OrderCancelRequested)
 """What no strategy hears, and what strategies themselves bring about."""
 _naming = frozenset(NAMING)
 

@@ -57,8 +57,8 @@ class Kernel:
     ) -> None:
         """On a log that has events already, *views* are what it adds up to."""
         self.views = views or Views()
-        if strategies:
-            log = overheard = Overheard(log)
+        overheard = Overheard(log) if strategies else None
+        log = overheard or log
         self._core = Core(log, self.views)
         self.started: Nanos = 0
         """When its run began."""
@@ -72,7 +72,7 @@ class Kernel:
         self._up = self._core.up
         self._commands = Commands(self._core, self.feeds, self.trading)
         self._strategies: Strategies | None = None
-        if strategies:
+        if overheard:
             self._strategies = Strategies(
                 strategies, overheard, self._core, self.check, self._carry_out
             )

@@ -10,7 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import isgenerator
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from msgspec.structs import replace
 
@@ -174,7 +174,7 @@ class _Answers:
             return next(self._commands, _NO_MORE)
         order_id = self._core.order_id if self._core.order_id != self._order_id else ""
         try:
-            return cast("Command", self._commands.send(order_id))
+            return cast("Command", cast("Any", self._commands).send(order_id))
         except StopIteration:
             return _NO_MORE
 

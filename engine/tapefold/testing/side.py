@@ -64,7 +64,10 @@ class Side:
     async def handshake(self, status: str = "101 Switching Protocols") -> None:
         """Read the request's head, and answer it; from 101 on the market is heard."""
         while b"\r\n\r\n" not in self.heard:
-            self.heard += await self.stream.receive_some(65536)
+            data = await self.stream.receive_some(65536)
+            if not data:
+                raise trio.BrokenResourceError("the client was gone before it had asked")
+            self.heard += data
         head, _, rest = bytes(self.heard).partition(b"\r\n\r\n")
         self.heard = bytearray(rest)
         fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])

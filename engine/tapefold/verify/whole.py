@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from tapefold.errors import LogError, Mismatch
-from tapefold.events import AnyEvent
+from tapefold.events import AnyEvent, RunStarted
 from tapefold.history import History
 from tapefold.log import Log, LogReader
 from tapefold.replay import Replay
-from tapefold.session import Session
+from tapefold.session import Session, Start
 from tapefold.units import Nanos, fixed
 from tapefold.views import Views
 
@@ -59,12 +59,15 @@ def verify_session(
 ) -> Verified:
     """Replay *session* and compare it with a log event by event; when each was received is not meant.
 
+    Of a log of several runs the session's own part is compared; what was before it, by its digest.
     Raises `Mismatch` naming the first position, event and field that differ, and the folds that do;
     `LogError` for a log that is not whole.
     """
     with History(path) as history:
         head = history.log.verify()
-        compared = _Compared(history.log)
+        start = session.start()
+        _check_before(start, history.log, head)
+        compared = _Compared(history.log, start)
         replay = Replay(session, compared)
         try:
             while replay.play(_CHUNK) and compared.difference is None:
@@ -78,12 +81,27 @@ def verify_session(
         return Verified(head, history.log.digest(), 0)
 
 
+def _check_before(start: Start | None, log: LogReader, head: int) -> None:
+    """That a session goes on from this very log. Raises `Mismatch`."""
+    if start is None:
+        return
+    if head < start.tail.head:
+        raise Mismatch(
+            f"the session goes on from position {start.tail.head}, and the log ends at {head}"
+        )
+    if log.digest(start.tail.head) != start.digest:
+        raise Mismatch(
+            f"the session goes on from position {start.tail.head} of another log: the digests up to there "
+            "differ"
+        )
+
+
 class _Compared:
     """A log for a replay to write to, each event compared with what a stored log has there."""
 
-    def __init__(self, log: LogReader) -> None:
-        self._stored: Iterator[AnyEvent] = log.events()
-        self._hashed = Log()
+    def __init__(self, log: LogReader, start: Start | None) -> None:
+        self._hashed = Log(start=start.tail if start else None)
+        self._stored = log.events(self._hashed.head)
         self.difference: Difference | None = None
 
     @property
@@ -105,6 +123,8 @@ class _Compared:
     def end(self) -> None:
         """The replay is over, and so should be the log."""
         extra = next(self._stored, None)
+        if isinstance(extra, RunStarted):
+            return  # another run went on from here
         if extra is not None and self.difference is None:
             self.difference = _difference(self.head + 1, None, extra)
 
