@@ -41,8 +41,8 @@ def test_it_prints_where_it_is_and_ctrl_c_ends_it() -> None:
             f"  REST            http://127.0.0.1:{port}",
             f"  market streams  ws://127.0.0.1:{port}",
             f"  WebSocket API   ws://127.0.0.1:{port}/ws-api/v3",
-            "  key             key",
-            "  secret          secret",
+            "  key             simulatedkey",
+            "  secret          simulatedsecret",
             "  symbols         BTC-USDT, ETH-USDT, MOTE-USDT",
             "  balances        2 BTC, 50 ETH, 10000000 MOTE, 100000 USDT",
         ]

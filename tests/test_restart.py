@@ -76,7 +76,7 @@ def simulated(exchange: VirtualExchange) -> BinanceSim:
 def made(exchange: VirtualExchange, name: str) -> Order:
     """An order as the exchange has it."""
     venue = simulated(exchange).venue
-    order = venue.order(venue.named("key", name))
+    order = venue.order(venue.named("simulatedkey", name))
     assert order is not None
     return order
 
@@ -131,7 +131,7 @@ async def test_what_was_filled_between_the_runs_is_told_once(autojump_clock: Moc
             resting = engine.submit(buy("0.01", fixed(best.price)))
             await engine.until(lambda views: views.orders.ours[resting].status == "open")
         await filled(exchange, resting)
-        account = simulated(exchange).venue.accounts["key"]
+        account = simulated(exchange).venue.accounts["simulatedkey"]
         for _ in range(2):
             async with a_run(exchange, rows, OTHER) as engine:
                 order = await engine.settled(resting)

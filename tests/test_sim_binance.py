@@ -68,7 +68,7 @@ from tapefold_adapters.binance.sim import BinanceSim
 START = FUNDED.started_ns
 NOW = START + SECOND
 API = "https://api.binance.com/api/v3/"
-KEY = {"X-MBX-APIKEY": "key"}
+KEY = {"X-MBX-APIKEY": "simulatedkey"}
 LIMIT = {"symbol": "ETHUSDT", "type": "LIMIT", "timeInForce": "GTC", "side": "BUY"}
 LOW = LIMIT | {"quantity": "0.5", "price": "3000.00"}
 """An order that rests: the price is about 3184."""
@@ -83,14 +83,16 @@ OFFICIAL = Holder(
 """Of Binance's documents, where this pair is published as an example."""
 
 
-def sign(payload: str, secret: str = "secret") -> str:
+def sign(payload: str, secret: str = "simulatedsecret") -> str:
     return hmac.new(secret.encode(), payload.encode(), "sha256").hexdigest()
 
 
 class Client:
     """Asks as an account does, and keeps what its lanes hear."""
 
-    def __init__(self, sim: BinanceSim, key: str = "key", secret: str = "secret") -> None:
+    def __init__(
+        self, sim: BinanceSim, key: str = "simulatedkey", secret: str = "simulatedsecret"
+    ) -> None:
         self.sim, self.key, self.secret, self.now = sim, key, secret, NOW
 
     def raw(self, method: str, path: str, query: str = "", **more: Any) -> Answer:
@@ -260,7 +262,7 @@ def test_who_is_in_this_program_need_not_sign(sim: BinanceSim) -> None:
 def test_our_adapter_signs_what_is_taken_and_reads_what_is_answered(sim: BinanceSim) -> None:
     able = trader(load_adapter("binance"))
     assert able is not None
-    keys = {"key": "key", "secret": "secret"}
+    keys = {"key": "simulatedkey", "secret": "simulatedsecret"}
     asked = able.balances()
     answer = sim.answer(able.sign(asked, keys, NOW), NOW)
     frame = Frame(NOW, "binance/0", "response", answer.body, asked, answer.status)
@@ -733,7 +735,7 @@ def test_accounts_do_not_see_each_other() -> None:
 
 def test_money_that_comes_is_told(client: Client) -> None:
     client.subscribe()
-    client.sim.deposit("key", "USDT", Decimal("-50.5"), NOW)
+    client.sim.deposit("simulatedkey", "USDT", Decimal("-50.5"), NOW)
     change, position = client.events()
     assert change == {
         "e": "balanceUpdate",
@@ -744,7 +746,7 @@ def test_money_that_comes_is_told(client: Client) -> None:
     }
     assert position["B"][0]["f"] == "99949.50000000"
     with pytest.raises(Denied):
-        client.sim.deposit("key", "USDT", Decimal(-1_000_000), NOW)
+        client.sim.deposit("simulatedkey", "USDT", Decimal(-1_000_000), NOW)
 
 
 def test_fees_are_told(client: Client) -> None:
@@ -1071,7 +1073,7 @@ def test_faults_of_the_websocket_api(client: Client) -> None:
     client.sim.faults.add(Refusing("time", 429))
     ping = json.dumps({"id": 1, "method": "time"})
     assert json.loads(client.sim.hear("u", ping, NOW)[0].data)["status"] == 429
-    sent = {**LOW, "apiKey": "key", "timestamp": NOW // 1_000_000}
+    sent = {**LOW, "apiKey": "simulatedkey", "timestamp": NOW // 1_000_000}
     sent["signature"] = sign("&".join(f"{name}={sent[name]}" for name in sorted(sent)))
     message = json.dumps({"id": 1, "method": "order.place", "params": sent})
     assert client.sim.hear("u", message, NOW) == ()

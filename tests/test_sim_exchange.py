@@ -149,7 +149,7 @@ def test_strangers_trade_with_an_order_that_is_the_best() -> None:
     symbol = FUNDED.specs[1].symbol
     best = exchange.markets[symbol].best()
     order = exchange.place(
-        "key",
+        "simulatedkey",
         Wish(
             symbol=symbol,
             side="buy",
@@ -445,7 +445,7 @@ acts = st.builds(
     what=st.sampled_from(
         ["turn", "turn", "place", "place", "place", "place", "cancel", "take out"]
     ),
-    holder=st.sampled_from(["key", "other"]),
+    holder=st.sampled_from(["simulatedkey", "other"]),
     side=st.sampled_from(SIDES),
     kind=st.sampled_from(["limit", "limit", "limit", "limit_maker", "market", "value"]),
     size=st.integers(1, 60_000),
@@ -531,7 +531,7 @@ def test_markets_go_on_after_an_order_has_emptied_a_side(seed: int) -> None:
         taken = Wish(
             symbol=symbol, side=side, order_type="market", client_order_id=side, size=10**9
         )
-        assert exchange.place("key", taken, NOW).why == "no_liquidity"
+        assert exchange.place("simulatedkey", taken, NOW).why == "no_liquidity"
     assert exchange.markets[symbol].best() == (0, 0, 0, 0)
     for _ in range(500):
         exchange.turn(symbol)

@@ -559,16 +559,18 @@ async def test_head_is_get_without_a_body() -> None:
 
 def signed(**fields: Any) -> dict[str, Any]:
     """A WebSocket request's parameters, signed as the sheet says: sorted, and not encoded."""
-    fields |= {"apiKey": "key", "timestamp": time.time_ns() // 1_000_000}
+    fields |= {"apiKey": "simulatedkey", "timestamp": time.time_ns() // 1_000_000}
     payload = "&".join(f"{name}={fields[name]}" for name in sorted(fields))
-    return fields | {"signature": hmac.digest(b"secret", payload.encode(), "sha256").hex()}
+    return fields | {"signature": hmac.digest(b"simulatedsecret", payload.encode(), "sha256").hex()}
 
 
 def order(fields: str) -> str:
     """An order over a hundredth of a bitcoin, signed: as a query or as a form."""
     now = time.time_ns() // 1_000_000
     payload = f"symbol=BTCUSDT&quantity=0.01&{fields}&timestamp={now}"
-    return f"{payload}&signature={hmac.digest(b'secret', payload.encode(), 'sha256').hex()}"
+    return (
+        f"{payload}&signature={hmac.digest(b'simulatedsecret', payload.encode(), 'sha256').hex()}"
+    )
 
 
 async def test_an_order_by_rest_is_told_on_the_users_stream() -> None:
@@ -635,7 +637,9 @@ async def test_the_old_form_of_the_users_stream_is_there_too() -> None:
 
 def rest(url: str) -> httpx.AsyncClient:
     """A client with the key."""
-    return httpx.AsyncClient(base_url=url, trust_env=False, headers={"X-MBX-APIKEY": "key"})
+    return httpx.AsyncClient(
+        base_url=url, trust_env=False, headers={"X-MBX-APIKEY": "simulatedkey"}
+    )
 
 
 async def test_the_example_of_the_page_runs() -> None:

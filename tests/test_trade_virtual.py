@@ -133,7 +133,7 @@ def sim(exchange: VirtualExchange) -> BinanceSim:
 
 def agrees(exchange: VirtualExchange, engine: Engine) -> None:
     """Totals and holds are what the exchange has, to the last digit."""
-    account, balances = sim(exchange).venue.accounts["key"], engine.views.balances
+    account, balances = sim(exchange).venue.accounts["simulatedkey"], engine.views.balances
     for asset, balance in account.balances().items():
         assert balances.total("binance", asset) == tidy(balance.free + balance.locked), asset
         assert balances.reserved("binance", asset) == tidy(balance.locked), asset
@@ -305,7 +305,7 @@ async def test_an_id_that_the_account_has_already_is_not_given_again(
                 name = engine.submit(order)
                 await engine.until(lambda views: status(engine, name) == "open")  # noqa: B023 - at once
         assert name == "virtual-2"
-        names = [order.wish.client_order_id for order in sim(exchange).venue.orders("key")]
+        names = [order.wish.client_order_id for order in sim(exchange).venue.orders("simulatedkey")]
         assert names == ["virtual-1", "virtual-2"]
 
 
@@ -353,7 +353,7 @@ async def test_an_order_whose_reply_is_lost_is_asked_about_and_never_sent_twice(
             await engine.until(lambda views: status(engine, name) == "open")
         await trio.sleep(200)
         assert len([path for path in exchange.asked if path == "/api/v3/order"]) >= 1
-        placed = list(sim(exchange).venue.orders("key"))
+        placed = list(sim(exchange).venue.orders("simulatedkey"))
         assert [order.wish.client_order_id for order in placed] == [name]
         agrees(exchange, engine)
 
@@ -425,7 +425,7 @@ async def test_cancel_all_and_the_kill_switch_touch_only_what_is_ours(
     async with trading() as (exchange, engine):
         row = engine.views.book(PAIR).instrument
         lots, ticks = 10**row.size_digits, 60_000 * 10**row.price_digits
-        sim(exchange).venue.place("key", foreign(lots, ticks), engine.time)
+        sim(exchange).venue.place("simulatedkey", foreign(lots, ticks), engine.time)
         names = [engine.submit(buy(bid(engine, ticks_below=2000 + n))) for n in range(3)]
         await engine.until(lambda views: all(status(engine, name) == "open" for name in names))
         engine.command(CancelAll("binance", timeout=5 * SECOND))
@@ -440,7 +440,7 @@ async def test_cancel_all_and_the_kill_switch_touch_only_what_is_ours(
         engine.command(Resume())
         again = engine.submit(buy(bid(engine, ticks_below=2000)))
         assert status(engine, again) == "submitted"
-        states = [order.state for order in sim(exchange).venue.orders("key")]
+        states = [order.state for order in sim(exchange).venue.orders("simulatedkey")]
         assert states[0] == "open", "what is not ours is left alone"
 
 
@@ -448,7 +448,9 @@ async def test_a_wrong_key_is_told_once_and_nothing_is_asked_any_more(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual(FUNDED) as exchange:
-        live = exchange.live()._replace(keys={"binance": {"key": "key", "secret": "wrong"}})
+        live = exchange.live()._replace(
+            keys={"binance": {"key": "simulatedkey", "secret": "wrong"}}
+        )
         async with open_engine(live) as engine:
             engine.subscribe("binance", PAIR)
             engine.command(WatchAccount("binance"))
@@ -525,7 +527,9 @@ async def test_whoever_waits_for_an_account_hears_that_its_key_is_refused(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual(FUNDED) as exchange:
-        live = exchange.live()._replace(keys={"binance": {"key": "wrong", "secret": "secret"}})
+        live = exchange.live()._replace(
+            keys={"binance": {"key": "wrong", "secret": "simulatedsecret"}}
+        )
         async with open_engine(live) as engine:
             engine.command(WatchAccount("binance"))
             with trio.fail_after(60), pytest.raises(KeyRefused, match="refuses the key"):
@@ -576,7 +580,7 @@ async def test_money_that_nobody_explains_is_asked_about_again_and_then_believed
 ) -> None:
     async with trading() as (exchange, engine):
         sim(exchange).faults.silent = True
-        sim(exchange).deposit("key", "BTC", Decimal(3), engine.time)
+        sim(exchange).deposit("simulatedkey", "BTC", Decimal(3), engine.time)
         began = engine.time
         with trio.fail_after(400):
             await engine.until(lambda views: views.balances.total("binance", "BTC") == 5)
@@ -676,4 +680,4 @@ async def test_an_order_leaves_only_when_its_intent_is_on_the_disk() -> None:
 def signing(exchange: str, asked: AskedT, time: Nanos) -> AskedT:
     able = trader(load_adapter(exchange))
     assert able is not None
-    return able.sign(asked, {"key": "key", "secret": "secret"}, time)
+    return able.sign(asked, {"key": "simulatedkey", "secret": "simulatedsecret"}, time)

@@ -206,7 +206,7 @@ async def main(given: Namespace) -> None:
         (EXCHANGE,),
         endpoints={EXCHANGE: Endpoints(f"ws://{address}", f"http://{address}")},
         run_id=given.run_id,
-        keys={EXCHANGE: {"key": "key", "secret": "secret"}},
+        keys={EXCHANGE: {"key": "simulatedkey", "secret": "simulatedsecret"}},
         outside=live()._replace(clock=Hurried(given.pace)),
     )
     strategies = [Bid()] if given.bid else []

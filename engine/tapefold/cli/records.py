@@ -54,7 +54,8 @@ class Teller:
         what = sentence(event, self._known)
         what = what or " ".join(filter(None, (self._about(event), self._said(event))))
         when = moment(record.time_received, digits=9)
-        return f"{record.position:>8}  {when}  {name:<16}  {what}"
+        line = f"{record.position:>8}  {when}  {name:<16}  {what}"
+        return line.replace("\n", "\\x0a")  # what an exchange says makes no lines of its own
 
     def json(self, record: Record) -> dict[str, Any]:
         """One record as an object: the event's own fields, and what its instrument is called."""

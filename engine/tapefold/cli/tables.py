@@ -66,9 +66,14 @@ def _prices(book: BookView) -> tuple[str, str, str]:
 
 def plain(table: Table) -> list[str]:
     """Aligned columns, without a frame."""
-    cells = [table.columns, *(tuple(map(clean, row)) for row in table.rows)]
+    cells = [table.columns, *(tuple(map(_clean, row)) for row in table.rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(_set(table, row, widths)).rstrip() for row in cells]
+
+
+def _clean(cell: str) -> str:
+    """What an exchange says makes no rows of its own."""
+    return clean(cell).replace("\n", "\\x0a")
 
 
 def _set(table: Table, row: Sequence[str], widths: Sequence[int]) -> Iterable[str]:

@@ -4,6 +4,7 @@ A pipe gets plain lines and nothing else, a terminal may get colours (`NO_COLOR`
 Progress goes to standard error, and only where that is a terminal.
 """
 
+import json
 import os
 import sys
 from collections.abc import Generator
@@ -36,7 +37,12 @@ def say_json(value: Any, *, one_line: bool = False) -> None:
     data = msgspec.json.encode(value)
     if on_terminal(sys.stdout) and not one_line:
         data = msgspec.json.format(data, indent=2)
-    say(data.decode())
+    # As JSON has it: what `say` would put for a control code is none.
+    say("".join(map(_plain_json, data.decode())))
+
+
+def _plain_json(char: str) -> str:
+    return char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1]
 
 
 def complain(message: str) -> None:

@@ -86,8 +86,8 @@ MINUTE: Final = Story(
 18 s, of ETH-USDT a frame is lost after 33 s, and MOTE-USDT, which does not exist, is cheap."""
 
 HOLDER: Final = Holder(
-    key="key",
-    secret="secret",
+    key="simulatedkey",
+    secret="simulatedsecret",
     balances={
         "BTC": Decimal(2),
         "ETH": Decimal(50),
