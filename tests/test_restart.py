@@ -24,10 +24,13 @@ from tapefold import (
     Halt,
     OrderCompleted,
     OrderSubmitted,
+    Reaction,
+    Record,
     Refused,
     Resume,
     RiskLimited,
     RunStarted,
+    Strategy,
     Submit,
     Trade,
     TradingHalted,
@@ -152,6 +155,29 @@ async def test_a_book_that_was_live_is_not_believed_after_a_restart(
             assert sorted(engine.views.connections.up["binance"]) == ["binance/1", "binance/2"]
     invalidated = [event.reason for event in events(rows, BookInvalidated)]  # type: ignore[union-attr]  # of that kind
     assert invalidated == ["disconnected"]
+
+
+class Idle(Strategy):
+    """Wants nothing."""
+
+    name = "idle"
+
+    def react(self, record: Record, views: Views) -> Reaction:
+        return ()
+
+
+async def test_a_new_run_begins_with_nothing_up_or_at_work(autojump_clock: MockClock) -> None:
+    rows = in_memory()
+    async with open_virtual(FUNDED) as exchange:
+        live = exchange.live()
+        async with open_engine(live, log=Log(rows), strategies=[Idle()]) as engine:
+            engine.command(WatchAccount("binance"))
+            await engine.until(lambda views: views.ready("binance"))
+            assert list(engine.views.strategies.rows) == ["idle"]
+        async with open_engine(live, log=Log(rows)) as engine:
+            assert engine.views.connections.up == {"binance": []}
+            assert not engine.views.strategies.rows
+            assert not engine.views.ready("binance")
 
 
 @pytest.mark.parametrize("runs", [5])

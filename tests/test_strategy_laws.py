@@ -1,7 +1,7 @@
 """Laws of strategies and of leaving, whatever happens.
 
-The virtual door for leaving, since an exchange must go on while somebody leaves; recordings of the
-simulator and the replay door for what random strategies did.
+The virtual door for leaving, since an exchange must go on while somebody leaves; the kernel alone for what is
+heard when.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -10,6 +10,9 @@ from decimal import Decimal
 
 import pytest
 import trio
+from builders import START
+from desks import Desk, row
+from flavours import TINY
 from msgspec.structs import replace
 from test_restart import PAIR, buy, made, simulated
 from trio.testing import MockClock
@@ -19,6 +22,7 @@ from tapefold import (
     UNLISTED,
     AccountSurveyed,
     BadInput,
+    BalanceChanged,
     Command,
     Engine,
     Frame,
@@ -27,8 +31,10 @@ from tapefold import (
     Reaction,
     Record,
     Refused,
+    Request,
     Strategy,
     StrategyFailed,
+    StrategyStarted,
     Submit,
     Subscribe,
     TimerFired,
@@ -39,13 +45,13 @@ from tapefold import (
     open_engine,
     trader,
 )
-from tapefold.adapter import AskedT, Outgoing
+from tapefold.adapter import AskedT, Outgoing, StopStrategy
 from tapefold.engine.leaving import EXIT
 from tapefold.folds.orders import Order
 from tapefold.kernel import Kernel, Run
 from tapefold.log import Log
 from tapefold.log.store import Rows, in_memory
-from tapefold.sim import FUNDED, Refusing
+from tapefold.sim import FUNDED, Answer, Refusing
 from tapefold.strategy import Kept
 from tapefold.testing import VirtualExchange, open_virtual
 from tapefold.units import Nanos
@@ -90,16 +96,28 @@ async def test_a_block_that_is_cancelled_leaves_no_orders_either(autojump_clock:
         assert left[0].status == "canceled"
 
 
-async def test_a_block_that_is_cancelled_waits_for_what_is_on_its_way(
-    autojump_clock: MockClock,
+async def slow(request: Request, answer: Answer) -> Answer:
+    """An exchange that takes three seconds to say that it has an order."""
+    if request.method == "POST" and "/api/v3/order" in request.url:
+        await trio.sleep(3)
+    return answer
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_who_leaves_waits_for_what_is_on_its_way(
+    cancelled: bool, autojump_clock: MockClock
 ) -> None:
-    async with open_virtual(FUNDED) as exchange:
-        left: list[Order] = []
+    """Also where the block was cancelled."""
+    async with open_virtual(FUNDED, twist=slow) as exchange:
+        left, began = list[Order](), trio.current_time()
         with trio.CancelScope() as scope:
             async with at_work(exchange, in_memory(), "keep") as engine:
                 left.append(engine.views.orders.ours[engine.submit(buy("0.01", LOW))])
-                scope.cancel()
-                await trio.sleep_forever()
+                began = trio.current_time()
+                if cancelled:
+                    scope.cancel()
+                    await trio.sleep_forever()
+        assert 3 <= trio.current_time() - began < 3.5
         assert left[0].status == "open"
         assert made(exchange, left[0].client_order_id).state == "open"
 
@@ -119,6 +137,65 @@ async def test_a_strategy_that_bids_again_is_left_without_an_order(
     assert [each for each in events if isinstance(each, StrategyFailed)] == [
         StrategyFailed(strategy="stubborn", reason=EXIT)
     ]
+
+
+class Starter(Strategy):
+    """Needs nobody: it subscribes when it starts."""
+
+    name = "starter"
+
+    def react(self, record: Record, views: Views) -> Reaction:
+        if isinstance(record.event, StrategyStarted):
+            yield Subscribe("binance", (PAIR,))
+
+
+async def test_a_strategy_begins_without_anybody_s_command(autojump_clock: MockClock) -> None:
+    async with open_virtual(FUNDED) as exchange:
+        live = exchange.live()
+        async with open_engine(live, strategies=[Starter()]) as engine:
+            with trio.fail_after(60):
+                await engine.until(lambda views: views.book(PAIR).live)
+        assert exchange.dialled == ["binance/1"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        replace(buy("0.01", LOW), by="starter"),
+        Subscribe("binance", (PAIR,), by="starter"),
+        StopStrategy("enough", by="starter"),
+        StopStrategy("enough", by="starter", strategy="starter"),
+        StopStrategy("enough"),
+    ],
+)
+async def test_nobody_else_commands_by_the_name_of_a_strategy(
+    command: Command, autojump_clock: MockClock
+) -> None:
+    """A tape could not tell who did, and a replay would wait for the strategy to do it."""
+    async with open_virtual(FUNDED) as exchange:
+        async with open_engine(exchange.live(), strategies=[Starter()]) as engine:
+            await engine.until(lambda views: views.book(PAIR).live)
+            head = engine.log.head
+            with pytest.raises(BadInput, match="only the strategy of that name commands"):
+                engine.command(command)
+            assert engine.log.head == head
+
+
+async def test_a_strategy_can_be_stopped_by_hand_once(autojump_clock: MockClock) -> None:
+    rows = in_memory()
+    async with open_virtual(FUNDED) as exchange, at_work(exchange, rows, "keep", Stubborn()) as it:
+        await it.until(lambda views: len(views.orders.live()) == 1)
+        (order,) = it.views.orders.live()
+        stop = StopStrategy("enough", cancel=True, by="desk", strategy="stubborn")
+        it.command(stop)
+        assert (await it.settled(order.client_order_id)).status == "canceled"
+        await trio.sleep(10)
+        assert not it.views.orders.live()
+        assert it.views.strategies.rows["stubborn"].failed == "enough"
+        with pytest.raises(
+            BadInput, match="'stubborn' is at work, which could be stopped: none is"
+        ):
+            it.command(stop)
 
 
 async def test_one_order_that_cannot_be_canceled_keeps_no_other_from_it(
@@ -250,3 +327,29 @@ async def test_no_command_is_on_the_tape_that_could_not_be_carried_out(
             amounts = [each.amount for each in notes.commands if isinstance(each, Submit)]
             assert amounts == [Decimal("0.01")]
             nursery.cancel_scope.cancel()
+
+
+class Ear(Strategy):
+    """Hears of money, and looks how orders are."""
+
+    name = "ear"
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def react(self, record: Record, views: Views) -> Reaction:
+        if isinstance(record.event, BalanceChanged):
+            self.seen += [order.status for order in views.orders.ours.values()]
+        return ()
+
+
+def test_whatever_came_in_one_frame_is_concluded_before_any_of_it_is_heard() -> None:
+    ear = Ear()
+    desk = Desk()
+    desk.kernel = Kernel({TINY: desk.adapter}, desk.log, strategies=[ear])
+    desk.kernel.start(START, Run("r"))
+    desk.ready()
+    name = desk.submit()
+    deposit = {"e": "deposit", "asset": "ETH", "delta": "1", "id": "D1", "t": 1}
+    desk.say(deposit, row(name))
+    assert ear.seen == ["open"]
