@@ -4,15 +4,13 @@ The virtual door: streams in memory, one exchange that goes on between the runs,
 outlive the engines that write them.
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
-import trio
 from msgspec.structs import replace
+from runs import PAIR, a_run, buy, filled, simulated
 from trio.testing import MockClock
 
 from tapefold import (
@@ -20,7 +18,6 @@ from tapefold import (
     AnyEvent,
     BookInvalidated,
     Cancel,
-    Engine,
     Halt,
     OrderCompleted,
     OrderSubmitted,
@@ -31,7 +28,6 @@ from tapefold import (
     RiskLimited,
     RunStarted,
     Strategy,
-    Submit,
     Trade,
     TradingHalted,
     TradingResumed,
@@ -47,50 +43,9 @@ from tapefold.history import Cache
 from tapefold.log import Log
 from tapefold.log.store import Rows, in_memory
 from tapefold.sim import FUNDED, record
-from tapefold.sim.orders import Order
-from tapefold.testing import VirtualExchange, open_virtual
-from tapefold_adapters.binance.sim import BinanceSim
+from tapefold.testing import open_virtual
 
-PAIR, OTHER = "BTC-USDT", "ETH-USDT"
-
-
-@asynccontextmanager
-async def a_run(exchange: VirtualExchange, rows: Rows, pair: str = PAIR) -> AsyncGenerator[Engine]:
-    """An engine on a log that may have had others, its account surveyed and a book live."""
-    live = exchange.live()
-    async with open_engine(live, log=Log(rows)) as engine:
-        engine.subscribe("binance", pair)
-        engine.command(WatchAccount("binance"))
-        await engine.until(lambda views: views.book(pair).live and views.ready("binance"))
-        yield engine
-
-
-def buy(amount: str, price: str | None) -> Submit:
-    if price is None:
-        return Submit("binance", PAIR, "buy", Decimal(amount), order_type="market")
-    return Submit("binance", PAIR, "buy", Decimal(amount), Decimal(price))
-
-
-def simulated(exchange: VirtualExchange) -> BinanceSim:
-    assert isinstance(exchange.sim, BinanceSim)
-    return exchange.sim
-
-
-def made(exchange: VirtualExchange, name: str) -> Order:
-    """An order as the exchange has it."""
-    venue = simulated(exchange).venue
-    order = venue.order(venue.named("simulatedkey", name))
-    assert order is not None
-    return order
-
-
-async def filled(exchange: VirtualExchange, name: str) -> None:
-    """Virtual time, until the market has taken it."""
-    for _ in range(600):
-        if made(exchange, name).state == "filled":
-            return
-        await trio.sleep(1)
-    raise AssertionError("the market did not come to it")
+OTHER = "ETH-USDT"
 
 
 def whole(rows: Rows) -> Views:

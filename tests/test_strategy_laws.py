@@ -1,7 +1,7 @@
 """Laws of strategies and of leaving, whatever happens.
 
-The virtual door for leaving, since an exchange must go on while somebody leaves; the kernel alone for what is
-heard when.
+The virtual door for leaving, since an exchange must go on while somebody leaves; the kernel alone for
+what is heard when.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -14,7 +14,7 @@ from builders import START
 from desks import Desk, row
 from flavours import TINY
 from msgspec.structs import replace
-from test_restart import PAIR, buy, made, simulated
+from runs import PAIR, buy, made, simulated
 from trio.testing import MockClock
 
 from tapefold import (
@@ -23,6 +23,7 @@ from tapefold import (
     AccountSurveyed,
     BadInput,
     BalanceChanged,
+    Cancel,
     Command,
     Engine,
     Frame,
@@ -330,16 +331,16 @@ async def test_no_command_is_on_the_tape_that_could_not_be_carried_out(
 
 
 class Ear(Strategy):
-    """Hears of money, and looks how orders are."""
+    """Hears of money, and looks whether all is concluded."""
 
     name = "ear"
 
     def __init__(self) -> None:
-        self.seen: list[str] = []
+        self.seen: list[bool] = []
 
     def react(self, record: Record, views: Views) -> Reaction:
         if isinstance(record.event, BalanceChanged):
-            self.seen += [order.status for order in views.orders.ours.values()]
+            self.seen.append(not views.orders.touched)
         return ()
 
 
@@ -352,4 +353,13 @@ def test_whatever_came_in_one_frame_is_concluded_before_any_of_it_is_heard() -> 
     name = desk.submit()
     deposit = {"e": "deposit", "asset": "ETH", "delta": "1", "id": "D1", "t": 1}
     desk.say(deposit, row(name))
-    assert ear.seen == ["open"]
+    assert ear.seen == [True]
+    assert desk.told(name) == ["OrderAccepted"]
+
+
+def test_of_a_strategy_that_is_stopped_nothing_is_canceled_twice() -> None:
+    desk = Desk(run=Run("r", strategies={"maker": {}})).ready()
+    first, second = (desk.open(by="maker") for _ in range(2))
+    desk.tell(Cancel(first))
+    desk.tell(StopStrategy("enough", cancel=True, by="desk", strategy="maker"))
+    assert desk.waiting() == [("cancel", first), ("cancel", second)]

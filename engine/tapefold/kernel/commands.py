@@ -116,7 +116,8 @@ class Commands:
         self._timers.stop(name)
         if command.cancel:
             for order in self._core.views.orders.live():
-                if order.intent and order.intent.by == name:
+                own = order.intent and order.intent.by == name
+                if own and order.cancel not in ("sent", "taken"):
                     self._cancel(time, order.client_order_id)
 
     def _cancel(self, time: Nanos, client_order_id: str) -> None:
