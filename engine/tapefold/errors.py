@@ -5,6 +5,7 @@
     │  ├─ SessionError       a session folder
     │  ├─ CaptureError       a capture of somebody else's
     │  ├─ LogError           a log
+    │  ├─ ScenarioError      a scenario file
     │  └─ UnknownInstrument  a name that no instrument has, or several
     ├─ Mismatch              what came out is not what was recorded                 exit code 1
     ├─ Refused               this machine or somebody else stands in the way        exit code 4
@@ -45,6 +46,10 @@ class CaptureError(BadInput):
 
 class LogError(BadInput):
     """A log that cannot be read."""
+
+
+class ScenarioError(BadInput):
+    """A scenario file that cannot be read, or cannot be run as it is."""
 
 
 class UnknownInstrument(BadInput):

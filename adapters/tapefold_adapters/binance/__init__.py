@@ -90,6 +90,11 @@ _RULES = AccountRules(maker_rate=_TENTH, taker_rate=_TENTH)
 _RULES_OF_LISTEN_KEYS = AccountRules(maker_rate=_TENTH, taker_rate=_TENTH, keep_alive=30 * MINUTE)
 _REST: Final = "https://api.binance.com/api/v3"
 _STREAM: Final = "wss://stream.binance.com:9443"
+_TESTNET: Final = {
+    "api.binance.com": "testnet.binance.vision",
+    "stream.binance.com:9443": "stream.testnet.binance.vision",
+    "ws-api.binance.com:443": "ws-api.testnet.binance.vision",
+}
 _UNTRIED: Final = (
     "everything live: public data was replayed from recordings; the private side has never met the "
     "live exchange"
@@ -113,6 +118,7 @@ def _spot(rules: AccountRules, untried: str) -> Description:
         taping=_TAPING,
         example="BTC-USDT",
         account=rules,
+        testnet=_TESTNET,
         untried=untried,
     )
 

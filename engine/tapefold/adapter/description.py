@@ -144,5 +144,7 @@ class Description(Struct, frozen=True):
     taping: Taping = Taping()
     account: AccountRules | None = None
     """None: it cannot trade. Else the adapter is a `Trader`."""
+    testnet: dict[str, str] = {}
+    """Where a test network is: `host:port` by the `host:port` that it stands for; empty: there is none."""
     untried: str = ""
     """What was never tried against the live exchange."""

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from tapefold.adapter import Frame
 from tapefold.errors import Refused
-from tapefold.home import MOCK, is_home, mocking
+from tapefold.home import MOCK, mocking
 
 if TYPE_CHECKING:
     # What speaks HTTP takes a tenth of a second to import, and a replay needs none of it.
@@ -48,9 +47,9 @@ def check(source: Live) -> None:
         raise TypeError(f"exchanges are a tuple of names: ({source.exchanges!r},)")
     for exchange in source.exchanges:
         endpoints = source.endpoints.get(exchange)
-        places = [urlsplit(place).hostname for place in endpoints.check()] if endpoints else [None]
+        stays = endpoints is not None and endpoints.check().stays
         real = source.outside is None or source.outside.real
-        if mocking() and real and not all(map(is_home, places)):
+        if mocking() and real and not stays:
             raise Refused(
                 f"{MOCK} is set, so nothing may leave this machine: give a session to play, or "
                 f"loopback addresses for {exchange}, or unset it"

@@ -45,6 +45,11 @@ class Holder(Protocol):
         ...
 
     @property
+    def status(self) -> str:
+        """`open` where the exchange is known to have it, and not known to be done with it."""
+        ...
+
+    @property
     def held(self) -> Decimal:
         """What it may cost yet, in the asset that it pays with."""
         ...
@@ -72,7 +77,7 @@ class Account(Struct):
     since: Nanos = 0
     """When that drift was first stated, by the clock of `Balances`."""
     elsewhere: Decimal = ZERO
-    """What the exchange says is held, beyond what our orders hold."""
+    """What the exchange says is held, beyond what our orders hold that are open there."""
 
 
 class Balances:
@@ -131,7 +136,7 @@ class Balances:
     def reserved(self, exchange: str, asset: str) -> Decimal:
         """What our live orders may cost yet, from the intent to the proven end."""
         with exactly():
-            return self._reserved(exchange).get(asset, ZERO)
+            return self._reserved(self._orders.live(exchange)).get(asset, ZERO)
 
     def available(self, exchange: str, asset: str) -> Decimal:
         """What a new order may hold: the total less what our orders hold and what others do."""
@@ -140,7 +145,11 @@ class Balances:
             return tidy(max(ZERO, account.total - reserved - account.elsewhere))
 
     def held_elsewhere(self, exchange: str, asset: str) -> Decimal:
-        """What the exchange said last is held beyond our orders: by orders that are not ours."""
+        """What the exchange said last is held beyond our orders: by orders that are not ours.
+
+        An order that was on its way then, or closing, is taken not to have been in it: nothing is free
+        that the exchange says is held. Where it was in it, the next statement says so.
+        """
         return self._account(exchange, asset).elsewhere
 
     def drift(self, exchange: str, asset: str) -> Decimal:
@@ -227,11 +236,12 @@ class Balances:
             return
         if event.complete:
             totals = dict.fromkeys(self.assets(exchange), ZERO) | totals
-        reserved = self._reserved(exchange)
+        live = self._orders.live(exchange)
+        there = self._reserved([order for order in live if order.status == "open"])
         for asset, total in totals.items():
             self._check(exchange, asset, total)
             if account := self._accounts.get((exchange, asset)):
-                beyond = held.get(asset, ZERO) - reserved.get(asset, ZERO)
+                beyond = held.get(asset, ZERO) - there.get(asset, ZERO)
                 account.elsewhere = tidy(max(ZERO, beyond))
 
     def _check(self, exchange: str, asset: str, stated: Decimal) -> None:
@@ -251,10 +261,10 @@ class Balances:
         rules = self._orders.rules.get(exchange)
         return rules.settle if rules else SCALED_MAX
 
-    def _reserved(self, exchange: str) -> dict[str, Decimal]:
+    def _reserved(self, orders: Sequence[Holder]) -> dict[str, Decimal]:
         """By asset."""
         held: dict[str, Decimal] = {}
-        for order in self._orders.live(exchange):
+        for order in orders:
             asset = self._assets(order.instrument)[order.side == "buy"]
             held[asset] = held.get(asset, ZERO) + order.held
         return {asset: tidy(amount) for asset, amount in held.items() if asset}

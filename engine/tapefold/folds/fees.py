@@ -1,14 +1,31 @@
 """Fees: what trades cost, by the schedules that were set. What was charged is in the fills."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from typing import Final
 
 from tapefold.events import UNLISTED, ZERO, Fees, FeeScheduleSet, OrderType
 from tapefold.folds.instruments import Instruments
-from tapefold.units import Side, exactly, tidy
+from tapefold.units import Side, exactly, is_account_number, tidy
 
 SOURCES: Final = ("caller", "exchange", "default")
 """Who may set a schedule; the former outweighs the latter, whichever came later."""
+_DIGITS, _DECIMALS = 38, 30
+"""What an account number has at most (`units.exact`); one digit at least stands before the point."""
+_UP: Final = Context(prec=600, rounding=ROUND_CEILING)
+"""Room for every product of three account numbers."""
+
+
+def reckoned(number: Decimal) -> Decimal | None:
+    """The least account number that is not below *number*: what is reckoned is never too little.
+
+    None where it is more than an account can have.
+    """
+    places = min(_DECIMALS, _DIGITS - max(1, number.adjusted() + 1))
+    if places < 0:
+        return None
+    finest = Decimal(1).scaleb(-places)
+    short = tidy(number.quantize(finest, context=_UP))
+    return short if is_account_number(short.copy_abs()) else None
 
 
 class FeeRates:
@@ -48,8 +65,9 @@ class FeeRates:
     ) -> Fees:
         """What an order would be charged if all of it traded at *price*, in the asset that it receives.
 
-        Only an order that cannot but make is reckoned a maker. Nothing where the rate is 0, or nobody
-        said what is base and what is quote.
+        Only an order that cannot but make is reckoned a maker. It is a number that an account can have,
+        30 decimals and 38 digits: what has more is cut off upwards, so it is never too little. Nothing
+        where the rate is 0, nobody said what is base and what is quote, or no account has so much.
         """
         row = self._instruments.rows.get(instrument)
         asset = (row.base if side == "buy" else row.quote) if row else ""
@@ -57,7 +75,7 @@ class FeeRates:
             return ()
         rate = self.rate(row.exchange, instrument, maker=order_type == "limit_maker")
         with exactly():
-            fee = tidy(amount * rate if side == "buy" else amount * price * rate)
+            fee = reckoned(amount * rate if side == "buy" else amount * price * rate)
         return ((asset, fee),) if fee else ()
 
     def state(self) -> list[FeeScheduleSet]:

@@ -11,8 +11,8 @@ from typing import Final, NoReturn
 
 from tapefold.errors import BadInput
 from tapefold.inquiry.grammar import Reader
-from tapefold.inquiry.nameable import Moment
-from tapefold.inquiry.paths import Wrong
+from tapefold.inquiry.nameable import NAMES, Moment, Nameable
+from tapefold.inquiry.paths import Read, Wrong
 from tapefold.inquiry.things import Value, Wakes
 from tapefold.views import Views
 
@@ -58,11 +58,32 @@ class Expression:
         return f"Expression({self.text!r})"
 
 
-def compile_expression(text: str) -> Expression:
+def compile_expression(text: str, names: Mapping[str, Nameable] = NAMES) -> Expression:
     """Make a question out of *text*. Raises `BadInput`, which names the column and what could stand there.
 
-    See docs/time-travel.md for what can be asked.
+    See docs/time-travel.md for what can be asked; *names* are what it may begin with.
     """
+    source = _source(text)
+    reader = Reader(source.lstrip(), names)
+    try:
+        holds = reader.condition(_parsed(source))
+    except Wrong as wrong:
+        _refuse(source, wrong.offset, wrong.what)
+    return Expression(source.strip(), reader, holds)
+
+
+def compile_sum(text: str, names: Mapping[str, Nameable] = NAMES) -> Read:
+    """Make what gives a number, or None where it is not known, out of *text*. Raises as the other."""
+    source = _source(text)
+    reader = Reader(source.lstrip(), names)
+    try:
+        return reader.number(_parsed(source))
+    except Wrong as wrong:
+        _refuse(source, wrong.offset, wrong.what)
+
+
+def _source(text: str) -> str:
+    """As Python's parser takes it. Raises `BadInput`."""
     if len(text) > LENGTH_MAX:
         raise BadInput(
             f"the expression has {len(text):,} characters: it may have {LENGTH_MAX:,} at most"
@@ -70,13 +91,7 @@ def compile_expression(text: str) -> Expression:
     source = text.translate(_SPACES)
     if not source.strip():
         raise BadInput("the expression is empty: say what is to hold, as in 'orders.alive > 0'")
-    tree = _parsed(source)
-    reader = Reader(source.lstrip())
-    try:
-        holds = reader.condition(tree)
-    except Wrong as wrong:
-        _refuse(source, wrong.offset, wrong.what)
-    return Expression(source.strip(), reader, holds)
+    return source
 
 
 def _parsed(source: str) -> ast.expr:

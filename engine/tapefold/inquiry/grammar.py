@@ -159,7 +159,7 @@ class Reader(Paths):
         do = ARITHMETIC.get(type(node.op))
         if do is None:
             raise Wrong(node, f"that operator is not part of the language: {SAYABLE}")
-        left, right = self._computed(node.left), self._computed(node.right)
+        left, right = self.number(node.left), self.number(node.right)
         return Piece("number", lambda moment: compute(do, left(moment), right(moment)))
 
     def _unary(self, node: ast.UnaryOp) -> Piece:
@@ -168,12 +168,13 @@ class Reader(Paths):
             return Piece("truth", lambda moment: not condition(moment))
         if not isinstance(node.op, ast.USub | ast.UAdd):
             raise Wrong(node, f"that operator is not part of the language: {SAYABLE}")
-        read = self._computed(node.operand)
+        read = self.number(node.operand)
         if isinstance(node.op, ast.UAdd):
             return Piece("number", read)
         return Piece("number", lambda moment: compute(ACCOUNT.subtract, Decimal(0), read(moment)))
 
-    def _computed(self, node: ast.expr) -> Read:
+    def number(self, node: ast.expr) -> Read:
+        """A piece that is a number; None where it is not known."""
         piece = self._piece(node)
         if piece.kind not in ("number", "any") or piece.nothing:
             raise Wrong(node, f"{self.shown(node)} is {self.kind(piece)}, and no number")

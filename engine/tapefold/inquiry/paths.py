@@ -1,7 +1,7 @@
 """Names in an expression, and what is asked of them: each path made into a function of a moment."""
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -51,8 +51,8 @@ class Piece(Struct, frozen=True):
 class Paths:
     """Makes pieces out of names, calls of them, and what is asked of them. Raises `Wrong`."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, source: str, names: Mapping[str, Nameable] = NAMES) -> None:
+        self._source, self._names = source, names
         self.wakes: Wakes = frozenset()
         """The events that can change what the pieces come to."""
         self.live = True
@@ -79,14 +79,13 @@ class Paths:
                 raise Wrong(node, f"{self.shown(node)!r} is not part of the language: {SAYABLE}")
 
     def _name(self, node: ast.expr, name: str, given: tuple[str, ...]) -> Piece:
-        found = NAMES.get(name)
+        found = self._names.get(name)
         if found is None:
-            raise Wrong(
-                node, f"there is no {clipped(name)!r}; there is {listed(map(_shape, NAMES))}"
-            )
+            there = listed(_shape(*each) for each in self._names.items())
+            raise Wrong(node, f"there is no {clipped(name)!r}; there is {there}")
         called = isinstance(node, ast.Call)
         if called != bool(found.least) or not found.least <= len(given) <= len(found.arguments):
-            raise Wrong(node, f"say {_shape(name)}")
+            raise Wrong(node, f"say {_shape(name, found)}")
         self.wakes |= found.wakes
         self.live = self.live and found.live
         self.momentary = self.momentary or name == "event"
@@ -165,9 +164,8 @@ def clipped(text: str) -> str:
     return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."
 
 
-def _shape(name: str) -> str:
+def _shape(name: str, found: Nameable) -> str:
     """How a name is written."""
-    found: Nameable = NAMES[name]
     if not found.least:
         return name
     return f"{name}({', '.join(found.arguments[: found.least])})"

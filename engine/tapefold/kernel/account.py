@@ -29,9 +29,10 @@ from tapefold.kernel.lane import Reading
 from tapefold.kernel.lanes import Lanes
 from tapefold.kernel.private import KEEP_ALIVE, TOKEN, PrivateStream
 from tapefold.kernel.requests import Requests, Wanted
+from tapefold.kernel.statements import Statements
 from tapefold.kernel.survey import BALANCES, Survey
 from tapefold.kernel.trade import Trade
-from tapefold.units import Nanos
+from tapefold.units import SECOND, Nanos
 
 TakeIn: TypeAlias = Callable[[Reading, Frame], int | None]
 """Decodes, logs and folds a frame: how many events it gave; None for one that was rejected."""
@@ -39,6 +40,8 @@ PRIVATE: Final = frozenset(
     ("token", "keep_alive", "balances", "open_orders", "fees", "order", "fills", "place", "cancel")
 )
 """The purposes of what is asked about an account."""
+RESTATED: Final = SECOND
+"""After so long an asset that is to be stated again is asked for: a stream says it by itself before."""
 
 
 class Account:
@@ -61,8 +64,7 @@ class Account:
         self.command: WatchAccount | None = None
         """How it is followed; None: it is not."""
         self._polled: Nanos = 0
-        self._counted: Nanos = 0
-        """When balances were last stated."""
+        self._statements = Statements(self._exchange, core)
         self._alive: dict[str, Nanos] = {}
         """When an order of ours, by client order id, last gave a sign of life."""
         self._asked_fees: dict[str, None] = {}
@@ -194,7 +196,7 @@ class Account:
         return (
             wanted in self.survey.pending
             or wanted[0] == "fees"
-            or (wanted == BALANCES and self._core.views.balances.drifts(self._exchange))
+            or (wanted == BALANCES and self._is_unsettled)
             or self.attendance.is_wanted(wanted)
         )
 
@@ -232,16 +234,19 @@ class Account:
         self._core.append(time, replace(event, silent=max(0, asked - alive)))
 
     def _stated(self, time: Nanos, event: BalanceSnapshot) -> None:
-        quiet = time - self._counted if self._counted else 0
-        self._counted = time
-        self._core.append(time, replace(event, quiet=quiet))
+        self._statements.take_in(time, event)
         if event.complete and self._core.views.balances.drifts(self._exchange):
             self._core.at(time + self.rules.settle, self._look_again)
 
     def _look_again(self, now: Nanos) -> None:
         """Money that our sums do not explain is believed only if it is stated again a while later."""
-        if self.watched and self._core.views.balances.drifts(self._exchange):
+        if self.watched and self._is_unsettled:
             self._requests.ask(now, BALANCES)
+
+    @property
+    def _is_unsettled(self) -> bool:
+        """Whether what was stated is to be stated again."""
+        return bool(self._statements.owed) or self._core.views.balances.drifts(self._exchange)
 
     def _scheduled(self, time: Nanos, event: FeeScheduleSet) -> None:
         """Fees are said at each poll: logged is what is new."""
@@ -252,6 +257,8 @@ class Account:
         if self.command is None:  # a run has just started: it is attended to once it is watched
             return
         self.attendance.attend(time, order)
+        if self._statements.is_to_ask(order):
+            self._core.at(time + RESTATED, self._look_again)
         if order.ended:
             self._alive.pop(order.client_order_id, None)
             self.survey.ended(time, order)

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from tapefold.adapter import Submit
 from tapefold.events import ZERO, Fees, InstrumentListed, RiskLimited
 from tapefold.folds.book_view import BookView
+from tapefold.folds.fees import reckoned
 from tapefold.folds.rules import Wanted, broken
 from tapefold.units import Level, Side, exactly, tidy
 from tapefold.views import Views
@@ -27,7 +28,7 @@ class Wish(NamedTuple):
     side: Side
     order: Wanted
     hold: Decimal
-    """What one unit of its amount costs at the worst, in the asset that it pays with."""
+    """What one unit of its amount costs at the worst, in the asset that it pays with: `reckoned`."""
     fees: Fees
     """What all of it would be charged."""
     reach: Decimal | None
@@ -40,13 +41,11 @@ class Wish(NamedTuple):
             reach = _reach(command, row, views)
             price = _reckoned(command, reach)
             order = Wanted(command.order_type, command.amount, price, command.quote_amount)
-            amount = command.amount
-            if amount is None and price:
-                amount = _UP.divide(command.quote_amount or ZERO, price)
             fees: Fees = ()
-            if amount is not None and price is not None:
+            if price is not None:
+                amount, at = _traded(command, price)
                 fees = views.fees.estimate(
-                    row.instrument, command.side, command.order_type, tidy(amount), price
+                    row.instrument, command.side, command.order_type, amount, at
                 )
         return cls(row, command.side, order, _hold(command, price), fees, reach)
 
@@ -131,6 +130,16 @@ def _reckoned(command: Submit, reach: Decimal | None) -> Decimal | None:
     return tidy(reach * (_ONE + MARGIN if command.side == "buy" else _ONE - MARGIN))
 
 
+def _traded(command: Submit, price: Decimal) -> tuple[Decimal, Decimal]:
+    """What an order trades, and at which price: by value that is the value, to whom receives it."""
+    if command.amount is not None:
+        return command.amount, price
+    value = command.quote_amount or ZERO
+    if command.side == "sell":
+        return value, _ONE
+    return (_UP.divide(value, price) if price else ZERO), price
+
+
 def _hold(command: Submit, price: Decimal | None) -> Decimal:
     """A buyer pays quote, a seller base. 0 where that cannot be told."""
     by_amount = command.amount is not None
@@ -138,4 +147,4 @@ def _hold(command: Submit, price: Decimal | None) -> Decimal:
         return _ONE
     if not price:
         return ZERO
-    return price if by_amount else tidy(_UP.divide(_ONE, price))
+    return price if by_amount else reckoned(_UP.divide(_ONE, price)) or ZERO

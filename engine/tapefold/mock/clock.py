@@ -50,10 +50,10 @@ class TapeClock:
         self._stamping.add(lane)
         if not queue:
             return self.now()
-        self._last = max(self._last, queue.popleft())
+        time = self._last = max(self._last, queue.popleft())
         if self._sleepers and not queue:
             self._wake(self.now())
-        return self._last
+        return time
 
     async def sleep_until(self, due: Nanos) -> None:
         """Come back when `now()` is *due* or later."""

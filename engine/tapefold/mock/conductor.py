@@ -177,7 +177,10 @@ class Conductor:
 
     def _due(self, head: int) -> float:
         """When the client is late with a line, by trio's clock."""
-        gap = max(0, self._timeline.at(head) - self._score.reached) / SECOND
+        now = self._clock.now() - self._timeline.started_ns
+        # What it did out of turn tells that it has come so far, unless it did that too early.
+        reached = max(self._score.reached, min(self._anchor[1], now))
+        gap = max(0, self._timeline.at(head) - reached) / SECOND
         due = self._last + gap / min(self._tempo.speed or 1, 1) + self._tempo.patience
         lane = self._timeline.lines[head].lane
         if self._timeline.theirs[head] and self._score.lanes.is_awaited(lane):

@@ -5,7 +5,8 @@
 2. A received frame and an exchange's close also wait until all writes above them are done, in whatever
    lane and order: `open`, `sent`, requests other than GET and HEAD.
 3. While the client keeps to the tape, the exchange's lines come in the tape's order.
-4. Where its next line is overdue, the earliest line that 1 and 2 permit goes (`detour`).
+4. Where its next line is overdue, the earliest line that 1 and 2 permit goes (`detour`). A command that
+   the tape has for the client goes too, but never before what was said above it.
 """
 
 from collections.abc import Callable
@@ -88,7 +89,8 @@ class Score:
         If there is none: one that names an id of a write that was done cannot come too early.
         """
         replies = [self.timeline.replies.get(number) for number in self.waiting]
-        heads = [line for line in (*self.lanes.heads(), *replies) if line is not None]
+        found = (*self.lanes.heads(), *replies, self._command())
+        heads = [line for line in found if line is not None]
         permitted = [line for line in heads if self.may_go(line)]
         return min(permitted) if permitted else self._named()
 
@@ -131,6 +133,13 @@ class Score:
             (i for i in range(self.head, len(done)) if theirs[i] > done[i] + free[i]), None
         )
         return failures.stalled(self.timeline, done, self.head, waits)
+
+    def _command(self) -> int | None:
+        """The next command, if all is said above it: what the client has yet to do there led to none."""
+        lines, theirs, free = self.timeline.lines, self.timeline.theirs, self.timeline.free
+        ahead = range(self.head, len(self.done))
+        line = next((i for i in ahead if theirs[i] > self.done[i] + free[i]), None)
+        return line if line is not None and lines[line].kind == "command" else None
 
     def _named(self) -> int | None:
         """The earliest frame that may go but for writes above it, and that names one that was done."""

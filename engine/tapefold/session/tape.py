@@ -173,8 +173,15 @@ def heard(frame: Frame) -> tuple[str, Incoming, bytes, str]:
 
 
 def told(command: Command) -> bytes:
-    """A command, as its line has it."""
-    return _encode(command)
+    """A command, as its line has it: without what is by itself as it is.
+
+    By its value, so that equal commands are equal lines: msgspec goes by identity, and a text that came
+    from another process or a parser is another object.
+    """
+    fields = msgspec.structs.fields(command)
+    values = {field.encode_name: getattr(command, field.name) for field in fields}
+    said = {f.encode_name: v for f in fields if (v := values[f.encode_name]) != f.default}
+    return _encode({"command": command.__struct_config__.tag, **said})
 
 
 def to_line(at: Nanos, lane: str, kind: str, data: bytes, coding: str = "") -> bytes:

@@ -21,6 +21,7 @@ from tapefold.session.cassette import HEAD, interaction
 from tapefold.session.cassette import NAME as HTTP
 from tapefold.session.files import NEW, create
 from tapefold.session.meta import Counts, Digests, Meta, write_meta
+from tapefold.session.start import Start, write_start
 from tapefold.session.tape import ENGINE, PACKED, TAPE, heard, said, to_line, told
 from tapefold.units import Nanos
 
@@ -83,8 +84,12 @@ def _lives(process: int) -> bool:
 class SessionWriter:
     """Writes a session into a folder that is there and empty."""
 
-    def __init__(self, folder: Path, meta: Meta) -> None:
+    def __init__(self, folder: Path, meta: Meta, start: Start | None = None) -> None:
+        """*start* is what a log that was not empty had come to; its position is noted in *meta*."""
         self.folder, self.meta = folder, meta
+        if start:
+            meta.start_position = start.tail.head
+            write_start(folder, start)
         self._tape: BufferedWriter = (folder / TAPE).open("xb")
         self._http: BufferedWriter | None = None
         self._digest, self._lines, self._frames = sha256(), 0, 0

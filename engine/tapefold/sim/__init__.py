@@ -17,7 +17,10 @@ venue.py      the exchange, whatever language it speaks
 faults.py     what goes wrong on demand
 story.py      which markets and accounts, for how long, and what is lost
 exchange.py   what a skin is, and where it is found
-recording.py  the kernel against a simulated exchange, in virtual time, written as a session
+weather.py    what goes wrong on the way to the exchange and back
+stage.py      a kernel and a simulated exchange, and what is on its way between them, in virtual time
+recording.py  that, written as a session
+agreement.py  whether an engine believes what is so
 serving/      the same on loopback, for any client
 __main__.py   `python -m tapefold.sim FOLDER [--seed N]`
 

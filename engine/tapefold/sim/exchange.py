@@ -7,7 +7,9 @@ from typing import Final, NamedTuple, Protocol, TypeAlias, cast
 
 from tapefold.adapter import Request
 from tapefold.errors import AdapterError
+from tapefold.sim.faults import Faults
 from tapefold.sim.story import Story
+from tapefold.sim.venue import Venue
 from tapefold.units import Nanos
 
 GROUP: Final = "tapefold.sims"
@@ -40,6 +42,16 @@ class Exchange(Protocol):
     out of the next turns, as do the private messages that an answer causes. So `due` may go back
     after any of these calls, to a time that is not after theirs. Times never go back.
     """
+
+    @property
+    def venue(self) -> Venue:
+        """What truly is there: markets, accounts, orders. What is done to it is told by a later turn."""
+        ...
+
+    @property
+    def faults(self) -> Faults:
+        """What is to go wrong."""
+        ...
 
     @property
     def due(self) -> Nanos:

@@ -69,6 +69,17 @@ class Faults:
         """From now on this is to go wrong."""
         self._due.append(fault)
 
+    def first(self, fault: Fault) -> Fault:
+        """From now on it is to go wrong before all else; *fault* again."""
+        self._due.insert(0, fault)
+        return fault
+
+    def drop(self, fault: Fault) -> bool:
+        """It goes wrong no more. Whether it still was to: it may have gone wrong already."""
+        many = len(self._due)
+        self._due = [each for each in self._due if each is not fault]
+        return len(self._due) < many
+
     def clear(self) -> None:
         """Nothing goes wrong any more."""
         self.silent, self.ahead, self._due = False, 0, []

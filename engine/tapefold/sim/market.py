@@ -19,6 +19,8 @@ from tapefold.units import Nanos, Side
 
 LEVELS_MIN: Final = 4
 """Levels a side that market orders leave standing, so that neither side runs dry of strangers alone."""
+NEVER: Final = 1 << 62
+"""When nothing is ever due: after all times."""
 SWEEP_MAX: Final = 3
 """Levels that one market order takes from, at the most."""
 
@@ -61,10 +63,12 @@ class Market:
         self.trades = 0
         self._random = Random(f"{seed} {spec.symbol}")
         self._stray_due = start + spec.stray_after if spec.stray_after else 0
-        for _ in range(spec.levels):
+        for side, price, size in spec.ladder:
+            self.book.add(side, price, size)
+        for _ in range(0 if spec.ladder else spec.levels):
             self._place("buy")
             self._place("sell")
-        self.due = start + self._pause()
+        self.due = NEVER if spec.ladder else start + self._pause()
 
     @property
     def bids(self) -> dict[int, int]:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tapefold.units import Nanos, tidy
+from tapefold.units import Nanos, Side, tidy
 
 
 class Spec(Struct, frozen=True, kw_only=True):
@@ -33,6 +33,9 @@ class Spec(Struct, frozen=True, kw_only=True):
     """Between two actions, about."""
     stray_after: Nanos = 0
     """When an order shows up between two ticks, as those of an older and finer tick do; 0 for never."""
+
+    ladder: tuple[tuple[Side, int, int], ...] = ()
+    """The book at the start: side, price, size. In such a market strangers do nothing by themselves."""
 
     @property
     def symbol(self) -> str:

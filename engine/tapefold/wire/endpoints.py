@@ -3,10 +3,13 @@
 A tape keeps the exchange's own addresses; only what leaves goes elsewhere.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tapefold.errors import BadInput
+from tapefold.home import is_home
 
 
 class Endpoints(NamedTuple):
@@ -16,14 +19,25 @@ class Endpoints(NamedTuple):
     """`ws://host:port` or `wss://...`, with a path to put before the exchange's if it has one."""
     rest: str = ""
     """`http://host:port` or `https://...`, likewise."""
+    hosts: Mapping[str, str] = MappingProxyType({})
+    """`host:port` for `host:port`, for what neither of the two says: a test network's, say."""
 
     def ws_url(self, url: str) -> str:
         """Where a connection to *url* goes."""
-        return _moved(url, self.ws)
+        return _moved(url, self.ws) if self.ws else self._renamed(url)
 
     def rest_url(self, url: str) -> str:
         """Where a request for *url* goes."""
-        return _moved(url, self.rest)
+        return _moved(url, self.rest) if self.rest else self._renamed(url)
+
+    @property
+    def stays(self) -> bool:
+        """Whether all of it is on this machine."""
+        return all(is_home(urlsplit(place).hostname) for place in (self.ws, self.rest))
+
+    def _renamed(self, url: str) -> str:
+        old = urlsplit(url)
+        return old._replace(netloc=self.hosts.get(old.netloc, old.netloc)).geturl()
 
     def check(self) -> "Endpoints":
         """Itself. Raises `BadInput` for what is no address."""
@@ -43,8 +57,6 @@ def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
 
 
 def _moved(url: str, place: str) -> str:
-    if not place:
-        return url
     old, new = urlsplit(url), urlsplit(place)
     path = new.path.rstrip("/") + old.path
     return old._replace(scheme=new.scheme, netloc=new.netloc, path=path).geturl()

@@ -118,7 +118,7 @@ class Desk:
             "brokered": False,
             "requireSelfTradePrevention": False,
             "preventSor": False,
-            "updateTime": ms(call.time),
+            "updateTime": ms(call.time if call.at is None else call.at),
             "accountType": "SPOT",
             "balances": reports.balances(held, zeros=call.params.get("omitZeroBalances") != "true"),
             "permissions": ["SPOT"],
