@@ -14,7 +14,14 @@ paths.py      which is a session, which a log
 play.py       playing a session at a pace, up to a point, into a log
 replay.py, record.py, mock.py, sim.py, imports.py, show.py, why.py, verify.py, session.py   a command each
 orders.py, fills.py, balances.py   a command each, by history.py
+conformance.py   `tapefold conformance`: an adapter's checks as a table
+session_score.py   `tapefold session score`
 diff.py, when_true.py   a command each: `tapefold diff` and `tapefold when`
+scenario.py   `tapefold scenario`: scenario_chosen.py which ones, scenario_modes.py in which ways,
+              scenario_live.py on a test network and live, scenario_crew.py by how many processes,
+              scenario_run.py all of a run, scenario_ended.py by a signal; scenario_recorded.py and
+              scenario_swap.py for `--record`; how it is told: scenario_told.py, scenario_table.py,
+              scenario_junit.py
 
 A command is imported when it is called: `tapefold --version` needs none of them.
 """
@@ -37,6 +44,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "record": "tapefold.cli.record",
     "mock": "tapefold.cli.mock",
     "sim": "tapefold.cli.sim",
+    "scenario": "tapefold.cli.scenario",
     "import": "tapefold.cli.imports",
     "show": "tapefold.cli.show",
     "why": "tapefold.cli.why",
@@ -47,6 +55,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "when": "tapefold.cli.when_true",
     "verify": "tapefold.cli.verify",
     "session": "tapefold.cli.session",
+    "conformance": "tapefold.cli.conformance",
 }
 """Where each command is; they are listed in this order."""
 

@@ -1,15 +1,19 @@
 """Which of the two artifacts a path is: a session is a folder, a log a file."""
 
 from pathlib import Path
+from typing import Final
 
 from tapefold.errors import BadInput, LogError, SessionError
 from tapefold.session import Session
 
+BUNDLED: Final = "bundled"
+"""What the session that comes with tapefold is called, where no path is called so."""
 _SQLITE = b"SQLite format 3\0"
 
 
 def open_session(path: Path) -> Session:
-    """A session's folder. Raises `SessionError`, which says where a log is better shown to."""
+    """A session's folder, or the bundled one's. Raises `SessionError`, which says what reads a log."""
+    path = _found(path)
     if path.is_file():
         if _is_log(path):
             raise SessionError(
@@ -32,12 +36,22 @@ def log_path(path: Path) -> Path:
 
 
 def open_either(path: Path) -> Session | Path:
-    """A session, or the path of what should be a log. Raises `BadInput`."""
+    """A session, the bundled one too, or the path of what should be a log. Raises `BadInput`."""
+    path = _found(path)
     if path.is_dir():
         return Session(path)
     if path.is_file():
         return path
     raise BadInput(f"{path} is neither a session nor a log: there is no such folder or file")
+
+
+def _found(path: Path) -> Path:
+    """Where it is that is called so. Raises `SessionError` where the bundled session is not there."""
+    if str(path) != BUNDLED or path.exists() or path.is_symlink():
+        return path
+    from tapefold.sim import bundled
+
+    return bundled()
 
 
 def _is_log(path: Path) -> bool:

@@ -11,7 +11,7 @@ import click
 
 from tapefold.cli.failures import Patience
 from tapefold.cli.options import examples, parsed
-from tapefold.cli.paths import open_session
+from tapefold.cli.paths import BUNDLED, open_session
 from tapefold.cli.play import Kept, Played, Player
 from tapefold.cli.strategies import Named, changed, made, parse_named
 from tapefold.cli.tables import draw_table, drawn, views_table
@@ -80,8 +80,11 @@ if TYPE_CHECKING:
 def command(
     path: Path | None, door: str, named: tuple[Named, ...], as_json: bool, **how: Any
 ) -> None:
-    """Play a SESSION, the bundled one if none is named, and prove it by its digest."""
-    session = open_session(path or _bundled())
+    """Play a SESSION, the bundled one if none is named, and prove it by its digest.
+
+    `bundled` names that one as well, wherever a SESSION is asked for.
+    """
+    session = open_session(path or Path(BUNDLED))
     if door == "mock" and how["until"]:
         raise click.BadOptionUsage("until", "--until needs the door `replay`")
     strategies = made(named, session)
@@ -143,12 +146,6 @@ def _replayed(session: Session, asked: Asked, *, as_json: bool) -> Played:
 
         player = Player(speed=asked.speed, until=asked.until, between=between, patience=patience)
         return _played(session, asked.strategies, kept, player, as_json=as_json)
-
-
-def _bundled() -> Path:
-    from tapefold.sim import bundled
-
-    return bundled()
 
 
 def _played(
@@ -223,10 +220,8 @@ def announced(session: Session, strategies: Sequence[Strategy] = ()) -> list[str
 def outcome(played: Played) -> list[str]:
     """What there is to say below the table."""
     report = played.report
-    lines = [
-        f"{report.frames:,} frames, {report.events:,} events in {report.seconds:.2f} s: "
-        f"{report.frames_per_second:,} frames/s"
-    ]
+    rate = f": {report.frames_per_second:,} frames/s" if report.ended else ""
+    lines = [f"{report.frames:,} frames, {report.events:,} events in {report.seconds:.2f} s{rate}"]
     if report.skipped:
         lines.append(f"{report.skipped:,} frames of streams that nobody reads")
     if report.session.torn:

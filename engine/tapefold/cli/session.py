@@ -6,16 +6,18 @@ import click
 
 from tapefold.cli.options import examples
 from tapefold.cli.paths import open_session
+from tapefold.cli.session_score import command as scored
 from tapefold.cli.terminal import say
 from tapefold.session.repair import repair as repaired
 
 
 @click.group(
     "session",
-    short_help="Repair a session, or make another one of it.",
+    short_help="Repair a session, make another one of it, or see how strong a test it is.",
     epilog=examples(
         "tapefold session repair SESSION",
         "tapefold session overlay SESSION busy.toml -o busy",
+        "tapefold session score SESSION",
     ),
 )
 def command() -> None:
@@ -77,3 +79,6 @@ def overlaid(path: Path, edits: Path, folder: Path) -> None:
     made = overlay(open_session(path), read_edits(edits), folder)
     lines = sum(1 for _ in made.lines())
     say(f"{made.folder}: {lines:,} lines", f"play it with `tapefold replay --door mock {folder}`")
+
+
+command.add_command(scored)

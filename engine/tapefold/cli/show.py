@@ -76,7 +76,7 @@ def command(path: Path, at: int | None, as_json: bool, **asked: Any) -> None:
     """Look into a SESSION or a LOG, at its end or at any position.
 
     Where there is an account, its open orders and the last that ended, its balances, positions and
-    fees are shown, too.
+    fees are shown, too. `bundled` is the session that comes with tapefold.
     """
     part = Part(**asked)
     _check(part)

@@ -17,6 +17,7 @@ from tapefold.units import fixed
 
 STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end it in order."""
+(_USUAL,) = FUNDED.accounts
 
 
 def _parse_speed(text: str) -> float:
@@ -51,12 +52,12 @@ def _parse_speed(text: str) -> float:
     show_default=True,
     help="Of what strangers do: the same seed, the same strangers.",
 )
-@click.option("--key", metavar="KEY", help="The account's API key: `key`, if not given.")
+@click.option("--key", metavar="KEY", help=f"The account's API key: `{_USUAL.key}`, if not given.")
 @click.option(
     "--secret",
     metavar="SECRET",
-    help="What its requests are signed with: `secret`, if not given. One that is given is not printed; "
-    "never give a real one.",
+    help=f"What its requests are signed with: `{_USUAL.secret}`, if not given. One that is given is "
+    "not printed; never give a real one.",
 )
 @click.option(
     "--speed",
@@ -103,8 +104,7 @@ def _story(key: str | None, secret: str | None) -> Story:
     for name, given in (("key", key), ("secret", secret)):
         if given is not None and not (given.isascii() and given.isprintable() and given.strip()):
             raise click.BadParameter("plain characters, at least one", param_hint=f"--{name}")
-    (usual,) = FUNDED.accounts
-    holder = replace(usual, key=key or usual.key, secret=secret or usual.secret)
+    holder = replace(_USUAL, key=key or _USUAL.key, secret=secret or _USUAL.secret)
     return replace(FUNDED, accounts=(holder,))
 
 
