@@ -3,8 +3,19 @@
 side.py     the exchange's side of a connection, byte by byte, and manners of serving it
 virtual.py  a simulated exchange that misbehaves as it is told, over streams in memory
 network.py  whoever leaves the machine fails, by name
+conformance/   is an adapter what the engine takes it for?
+mutation/   how much of a recording its test looks at
 """
 
+from tapefold.testing.conformance import (
+    Check,
+    Checked,
+    Conformance,
+    conform,
+    conformance_tests,
+    find_adapter,
+    find_sessions,
+)
 from tapefold.testing.network import LeftTheMachine, no_network
 from tapefold.testing.side import (
     Manner,
@@ -20,6 +31,9 @@ from tapefold.testing.side import (
 from tapefold.testing.virtual import Twist, VirtualExchange, as_it_is, open_virtual
 
 __all__ = [
+    "Check",
+    "Checked",
+    "Conformance",
     "LeftTheMachine",
     "Manner",
     "Side",
@@ -28,6 +42,10 @@ __all__ = [
     "as_it_is",
     "breaks_off",
     "closing",
+    "conform",
+    "conformance_tests",
+    "find_adapter",
+    "find_sessions",
     "framed",
     "honest",
     "no_network",
