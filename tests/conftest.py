@@ -4,12 +4,18 @@ import json
 from collections.abc import Callable, Generator
 from typing import Any
 
+import httpcore
+import httpx
 import pytest
 from captures import CAPTURES, RECORDINGS
 
 from tapefold.imports import import_capture
 from tapefold.session import Session
 from tapefold.testing import no_network
+
+KEPT = (httpcore, httpx)
+"""What a pytest within this one imports first it forgets again at its end, and the errors of a second copy
+are none that callers of the first one know: so they are imported before."""
 
 
 @pytest.fixture(autouse=True)

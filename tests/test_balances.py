@@ -58,6 +58,7 @@ class Held:
     side: Side
     held: Decimal
     instrument: int = ETH
+    status: str = "open"
 
 
 @dataclass
@@ -316,6 +317,20 @@ def test_what_others_hold_on_the_account_is_not_available() -> None:
     assert balances.available(X, "USDT") == 920
 
 
+@pytest.mark.parametrize("status", ["submitted", "closing"])
+def test_an_order_that_is_not_known_to_be_open_there_is_no_part_of_what_is_held_there(
+    status: str,
+) -> None:
+    """Else what others hold would be free as soon as it turns out that it was not there."""
+    orders = Orders(orders=[Held("buy", D(100)), Held("buy", D(60), status=status)])
+    balances = opened(orders)
+    balances.apply(stated(SECOND, ETH="10", USDT="1000", held="USDT 350"))
+    assert [balances.held_elsewhere(X, "USDT"), balances.reserved(X, "USDT")] == [250, 160]
+    assert balances.available(X, "USDT") == 590
+    orders.orders.pop()  # it was refused
+    assert [balances.held_elsewhere(X, "USDT"), balances.available(X, "USDT")] == [250, 650]
+
+
 def test_a_hold_that_is_stated_no_more_is_over() -> None:
     balances = opened()
     balances.apply(stated(SECOND, complete=False, USDT="1000", held="USDT 350"))
@@ -414,6 +429,19 @@ def test_money_is_reserved_from_the_intent_to_the_proven_end_and_free_on_every_p
     assert (balances.reserved(X, "ETH"), free()[0]) == (D(1), D("9.5996"))
     assert told(orders, balances, reported("s", "rejected")) == "Rejected"
     assert free() == [D("10.5996"), D("940.4")]
+
+
+def test_what_another_holds_stays_held_when_an_order_of_ours_is_refused_for_it() -> None:
+    """The exchange had said what the other holds before it had even seen ours."""
+    orders = RealOrders()
+    orders.apply(RULES)
+    balances = Balances(instruments(), orders)
+    balances.apply(stated(ETH="10", USDT="1000"))
+    told(orders, balances, wanted("b", "buy", "3", "100"))
+    balances.apply(stated(SECOND, complete=False, USDT="1000", held="USDT 900"))
+    assert balances.available(X, "USDT") == 0
+    assert told(orders, balances, reported("b", "rejected")) == "Rejected"
+    assert [balances.held_elsewhere(X, "USDT"), balances.available(X, "USDT")] == [900, 100]
 
 
 # Statements that do not agree

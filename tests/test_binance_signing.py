@@ -223,7 +223,9 @@ SHORT = base64.b64encode(base64.b64decode(ED25519)[:40]).decode()
 
 
 @pytest.mark.parametrize(
-    "secret", ["", "  ", f"ключ{CANARY}", BROKEN, SHORT, locked(), of_rsa()], ids=str.__len__
+    "secret",
+    ["", "  ", f"ключ{CANARY}", BROKEN, SHORT, locked(), of_rsa()],
+    ids=["empty", "blank", "not latin", "broken", "short", "locked", "rsa"],
 )
 def test_no_error_tells_the_secret(secret: str) -> None:
     asked = Request("GET", f"{URL}?a=1", "order", signed=True)

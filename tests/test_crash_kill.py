@@ -101,7 +101,7 @@ class Deadly:
     def __init__(self, story: Story, seed: int) -> None:
         sim = load_skin("binance")(story, seed)
         assert isinstance(sim, BinanceSim)
-        self.sim, self.venue = sim, sim.venue
+        self.sim, self.venue, self.faults = sim, sim.venue, sim.faults
         self.requests: Counter[str] = Counter()
         self._kill, self._left, self._victim = Kill("said"), 0, 0
 

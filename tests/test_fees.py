@@ -1,14 +1,18 @@
 """Fees before they are charged, and what we do not let ourselves do. No door: events go into folds."""
 
+from decimal import Decimal
 from itertools import permutations
 from typing import Literal
 
 import msgspec
 import pytest
-from money import BARE, ETH, NOBODY, D, X, fees, instruments
+from hypothesis import given
+from money import BARE, ETH, NOBODY, D, X, fees, instruments, listed, numbers, sides, signed
 
+from tapefold.adapter import Submit
 from tapefold.events import (
     UNLISTED,
+    ZERO,
     Fees,
     FeeScheduleSet,
     OrderType,
@@ -18,7 +22,9 @@ from tapefold.events import (
 )
 from tapefold.folds.fees import FeeRates
 from tapefold.folds.risk import Risk, State
-from tapefold.units import Side
+from tapefold.kernel.risk import Wish
+from tapefold.units import Side, exactly, is_account_number, tidy
+from tapefold.views import Views
 
 Source = Literal["default", "exchange", "caller"]
 
@@ -133,17 +139,101 @@ def test_a_rebate_is_a_negative_fee() -> None:
     assert fold.estimate(ETH, "sell", "limit_maker", D(1), D(100)) == fees(USDT="-0.01")
 
 
-def test_an_estimate_has_all_its_digits() -> None:
+def test_an_estimate_has_all_the_digits_that_an_account_number_has() -> None:
     fold = rates(costs("0.00000123", "0.00075"))
-    amount = D("12345678901234567890.123456789012345678")
-    assert fold.estimate(ETH, "sell", "limit_maker", amount, D("4e-9")) == fees(
-        USDT="60740.74019407407401940740740194074073576"
+    amount = D("1234567890123456.12345678901234567")
+    assert fold.estimate(ETH, "buy", "limit_maker", amount, D(1)) == fees(
+        ETH="1518518504.8518510318518504851851741"
     )
+
+
+@pytest.mark.parametrize(
+    ("amount", "rate", "fee"),
+    [
+        # Beyond 30 decimals.
+        ("0.2990817442746407841325171392532078386335", "0.001", "0.000299081744274640784132517140"),
+        ("4e-30", "0.001", "1e-30"),
+        # Beyond 38 digits, of which one stands before the point even of 0.5.
+        (
+            "12345678901234567890.123456789012345678",
+            "0.1",
+            "1234567890123456789.0123456789012345678",
+        ),
+        (
+            "12345678901234567890.123456789012345678",
+            "0.11",
+            "1358024679135802467.9135802467913580246",
+        ),
+        # A rebate is not reckoned too high either.
+        (
+            "0.2990817442746407841325171392532078386335",
+            "-0.001",
+            "-0.000299081744274640784132517139",
+        ),
+        (
+            "99999999999999999999999999999999999999",
+            "0.1",
+            "9999999999999999999999999999999999999.9",
+        ),
+    ],
+)
+def test_an_estimate_is_cut_off_to_what_an_account_can_have_and_never_too_little(
+    amount: str, rate: str, fee: str
+) -> None:
+    ((asset, estimate),) = rates(costs("0", rate)).estimate(ETH, "buy", "market", D(amount), D(1))
+    assert (asset, estimate) == ("ETH", tidy(D(fee)))
+    assert is_account_number(estimate.copy_abs())
+    with exactly():
+        assert ZERO <= estimate - D(amount) * D(rate) < D("1e-18")
+
+
+def test_a_rebate_that_is_less_than_any_account_number_is_nothing() -> None:
+    assert rates(costs("0", "-0.001")).estimate(ETH, "buy", "market", D("4e-30"), D(1)) == ()
+
+
+@pytest.mark.parametrize(("amount", "price"), [("1e37", "1e37"), ("9.9999999999999999e37", "1")])
+def test_nothing_is_estimated_that_is_more_than_an_account_can_have(
+    amount: str, price: str
+) -> None:
+    fold = rates(costs("1", "1.1"))
+    assert fold.estimate(ETH, "sell", "market", tidy(D(amount)), tidy(D(price))) == ()
+
+
+@given(numbers, numbers, signed, sides)
+def test_every_estimate_is_an_account_number(
+    amount: Decimal, price: Decimal, rate: Decimal, side: Side
+) -> None:
+    for _, fee in rates(costs("0", str(rate))).estimate(ETH, side, "market", amount, price):
+        assert is_account_number(fee.copy_abs())
+        assert fee.as_tuple() == tidy(fee).as_tuple()
 
 
 @pytest.mark.parametrize("instrument", [BARE, NOBODY])
 def test_nothing_is_estimated_where_nobody_named_the_assets(instrument: int) -> None:
     assert rates(costs("1", "1")).estimate(instrument, "buy", "limit", D(1), D(1)) == ()
+
+
+def wished(side: Side, quote_amount: str, worst: str) -> Wish:
+    """A market order by value, reckoned with its worst price and a fee of a thousandth."""
+    views = Views()
+    views.apply(listed())
+    views.apply(costs("0", "0.001"))
+    value, price = D(quote_amount), D(worst)
+    command = Submit(X, "ETH-USDT", side, order_type="market", quote_amount=value, worst=price)
+    return Wish.of(command, listed(), views)
+
+
+def test_a_buyer_by_value_is_reckoned_to_be_charged_for_all_that_it_buys() -> None:
+    """1000 / 3184.35 * 0.001 has no last digit."""
+    wish = wished("buy", "1000", "3184.35")
+    assert (wish.hold, wish.fees) == (D(1), fees(ETH="0.000314035831488372823339142997"))
+
+
+def test_a_seller_by_value_is_reckoned_to_be_charged_for_that_value() -> None:
+    wish = wished("sell", "1000", "3184.35")
+    assert (wish.hold, wish.fees) == (D("0.000314035831488372823339142997"), fees(USDT="1"))
+    with exactly():
+        assert 1 < wish.hold * D("3184.35") < D("1.00000000000000000000000001")
 
 
 def test_schedules_survive_a_restart() -> None:

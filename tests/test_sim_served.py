@@ -27,7 +27,7 @@ from trio_websocket import (
 
 from tapefold import Live, Request, Subscribe, open_engine
 from tapefold.errors import AdapterError, Refused
-from tapefold.sim import MINUTE, Answer, Published, Story
+from tapefold.sim import MINUTE, Answer, Faults, Published, Story, Venue
 from tapefold.sim.serving import client as client_module
 from tapefold.sim.serving import front as front_module
 from tapefold.sim.serving import open_sim, running
@@ -51,6 +51,7 @@ class Toy:
     """An exchange that counts seconds on every lane, and says what it was asked and when."""
 
     def __init__(self, started: Nanos = START) -> None:
+        self.venue, self.faults = Venue(MINUTE, 0), Faults()
         self.seconds = 0
         self.lanes: list[str] = []
         self.asked: list[Request] = []
