@@ -14,34 +14,22 @@ from tapefold.events import (
     Conclusion,
     DeadlinePassed,
     Fees,
-    FillCorrected,
     FillTold,
     ForeignOrderSeen,
     FrameRejected,
-    OrderAccepted,
     OrderCanceled,
     OrderCompleted,
     OrderCorrected,
     OrderEnded,
     OrderExpired,
-    OrderFilled,
     OrderRejected,
     OrderSubmitted,
     RunStarted,
 )
 from tapefold.folds.orders import Sum
+from tapefold.testing.conformance.order_laws import LETTERS
 from tapefold.units import exactly, tidy
 
-LETTERS: Final[dict[type, str]] = {
-    OrderAccepted: "A",
-    OrderFilled: "F",
-    FillCorrected: "w",
-    OrderCompleted: "E",
-    OrderCanceled: "E",
-    OrderExpired: "E",
-    OrderRejected: "E",
-    OrderCorrected: "C",
-}
 LIFE: Final = re.compile(r"A?[Fw]*(E([Fw]*C)*)?")
 ENDED: Final[dict[type, str]] = {
     OrderCompleted: "filled",

@@ -163,6 +163,7 @@ class Client:
                     while behind:
                         await anext(moments)
                         behind -= 1
+                    # The client's own slowness, which is what is tested: nothing is waited for.
                     await trio.sleep(self._up_to(self._manner.late))
                 await self._hear_all(timeline, line, at - sooner)
                 self._give(wire, command)
@@ -240,7 +241,7 @@ class _Queue(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Asked when it is its turn."""
-        await trio.sleep(self._late())
+        await trio.sleep(self._late())  # the client's own slowness, likewise
         async with self._turns:
             await self._dawdle()
             response = await self._inner.handle_async_request(request)

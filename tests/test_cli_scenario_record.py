@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import scenario_doubles as doubles
+from disks import mounted
 from tiny import PYTHON, run
 
 from tapefold.cli.scenario_recorded import Kept, keep
@@ -345,18 +346,8 @@ def test_a_file_in_the_place_of_a_recording_is_one_line(
 @pytest.fixture
 def small_disk(project: Path) -> Iterator[Path]:
     """The project's recordings on a file system of some 200 kB."""
-    folder = project / "cassettes"
-    folder.mkdir()
-    if os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("mounting a small file system needs root")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
-    try:
+    with mounted(project / "cassettes", "200k") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 import trio
 from builders import digest_of, event_at
+from disks import mounted
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -349,21 +350,8 @@ def test_a_reader_writes_nothing(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    try:
-        done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount on this machine")
-    if done.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
-    try:
+    with mounted(tmp_path / "disk", "1m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def test_a_full_disk_is_named_and_nothing_is_lost_once_there_is_room(small_disk: Path) -> None:
