@@ -2,6 +2,7 @@
 
 from order_facts import INSTRUMENT, X, dec, fill, said, submitted, watched
 
+from tapefold.core import pack
 from tapefold.events import (
     AnyEvent,
     BalanceSnapshot,
@@ -10,7 +11,6 @@ from tapefold.events import (
     BookSnapshot,
     InstrumentListed,
     Trade,
-    pack,
 )
 from tapefold.kernel.core import Core
 from tapefold.log import open_log

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from planted_defects import (
+    Undeleted,
     alarmed,
     all_sell,
     doubled,
@@ -22,12 +23,12 @@ from planted_defects import (
     swallowed,
     unchained,
     uncrossed,
-    undeleted,
     unnamed,
 )
 
 from tapefold.adapter import Adapter
-from tapefold.folds.book import Book, Half
+from tapefold.folds import book
+from tapefold.folds.book import Book
 from tapefold.kernel.feed import Feed
 from tapefold.kernel.lanes import Lanes
 from tapefold.kernel.requests import Requests
@@ -73,7 +74,7 @@ PLANTED = (
         "PEERS 0.3, cryptofeed on BEQUANT and BITMEX",
         "Half.apply removes the level beside it",
         "gap_told",
-        patched(Half, "apply", undeleted),
+        patched(book, "Half", Undeleted),
     ),
     Planted(
         "a book does not recover until a restart",

@@ -9,8 +9,10 @@ from leaky_adapters import leaky
 from msgspec.structs import replace
 
 from tapefold.adapter import Adapter, Frame, Known, Request, load_adapter
-from tapefold.events import AnyEvent, BookDelta, BookSnapshot, Quote, Trade, unpack
-from tapefold.folds.book import Book, Half
+from tapefold.core import unpack
+from tapefold.core.half import Half
+from tapefold.events import AnyEvent, BookDelta, BookSnapshot, Quote, Trade
+from tapefold.folds.book import Book
 from tapefold.kernel.books import Books
 from tapefold.kernel.sync import BookSync
 from tapefold.session import Line, Session
@@ -31,8 +33,8 @@ class Short(Session):
 
 
 @contextmanager
-def swapped(owner: type, name: str, new: Any) -> Generator[Adapter]:
-    """The good adapter, and an engine with another method."""
+def swapped(owner: object, name: str, new: Any) -> Generator[Adapter]:
+    """The good adapter, and an engine with another method, or with another class in a module."""
     old = getattr(owner, name)
     setattr(owner, name, new)
     try:
@@ -41,7 +43,7 @@ def swapped(owner: type, name: str, new: Any) -> Generator[Adapter]:
         setattr(owner, name, old)
 
 
-def patched(owner: type, name: str, new: Any) -> Callable[[], AbstractContextManager[Adapter]]:
+def patched(owner: object, name: str, new: Any) -> Callable[[], AbstractContextManager[Adapter]]:
     """Plants a defect of the engine."""
     return lambda: swapped(owner, name, new)
 
@@ -115,16 +117,18 @@ def alarmed(self: BookSync, event: BookDelta) -> str:
     return "apply"
 
 
-def undeleted(self: Half, packed: Any) -> None:
-    """As `Half.apply`, but a delete misses its level by one."""
-    prices, sizes = unpack(packed)
-    levels = self.levels
-    for price, size in zip(prices, sizes, strict=True):
-        if size:
-            levels[price] = size
-        else:
-            levels.pop(price + 1, None)
-    self.replace(levels)
+class Undeleted(Half):
+    """One side of a book, but a delete misses its level by one. Of Python: C has no holes."""
+
+    def apply(self, packed: Any) -> None:
+        prices, sizes = unpack(packed)
+        levels = self.levels
+        for price, size in zip(prices, sizes, strict=True):
+            if size:
+                levels[price] = size
+            else:
+                levels.pop(price + 1, None)
+        self.replace(levels)
 
 
 def nothing(*_: Any) -> None:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from money import ETH, D, instruments
 
+from tapefold.core import pack
 from tapefold.errors import StaleBook
-from tapefold.events import BookDelta, BookInvalidated, BookSnapshot, pack
+from tapefold.events import BookDelta, BookInvalidated, BookSnapshot
 from tapefold.folds.book import Book
 from tapefold.folds.book_view import BookView
 from tapefold.folds.depth import Depth, Walk

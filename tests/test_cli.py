@@ -228,7 +228,7 @@ def test_a_session_that_was_not_sealed_has_nothing_to_reach(made: Session) -> No
 def test_without_a_session_the_bundled_one_is_played(
     made: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tapefold.sim.bundled", lambda: made.folder)
+    monkeypatch.setattr("tapefold.cli.paths.bundled", lambda: made.folder)
     assert told("replay", "--json")["session"] == str(made.folder)
 
 

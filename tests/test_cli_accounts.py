@@ -30,6 +30,7 @@ from tapefold.cli.accounts import KINDS, REASONS
 from tapefold.cli.known import Known
 from tapefold.cli.records import Teller
 from tapefold.cli.sentences import DOUBTS
+from tapefold.core import pack
 from tapefold.events import (
     AccountRequestFailed,
     AccountStreamChanged,
@@ -51,7 +52,6 @@ from tapefold.events import (
     RiskLimited,
     TradingHalted,
     TradingRulesSet,
-    pack,
 )
 from tapefold.folds.orders import KEEP_MAX, Kind
 from tapefold.folds.rules import Broken

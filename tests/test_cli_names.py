@@ -11,7 +11,7 @@ from tiny import run
 
 from tapefold.events import AnyEvent, BalanceChanged, BalanceSnapshot, InstrumentListed
 from tapefold.log import open_log
-from tapefold.sim import bundled
+from tapefold.session import bundled
 from tapefold.units import SECOND
 
 LISTED = InstrumentListed(

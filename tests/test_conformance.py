@@ -25,8 +25,7 @@ from trio.testing import MockClock
 from tapefold.adapter import Adapter, load_adapter
 from tapefold.errors import AdapterError, BadInput
 from tapefold.replay import Replay
-from tapefold.session import Session
-from tapefold.sim import bundled
+from tapefold.session import Session, bundled
 from tapefold.testing import conform, conformance_tests, find_adapter, find_sessions
 from tapefold.testing.conformance import CHECKS
 from tapefold.testing.conformance.leaks import trapped

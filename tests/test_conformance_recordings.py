@@ -20,9 +20,8 @@ from planted_defects import nothing, swapped
 from tapefold.adapter import Open, Outcome, Request, load_adapter
 from tapefold.events import BookInvalidated
 from tapefold.kernel.requests import Requests
-from tapefold.session import Line, Meta, Session, SessionWriter
+from tapefold.session import Line, Meta, Session, SessionWriter, bundled
 from tapefold.session.tape import read_answered, read_asked
-from tapefold.sim import bundled
 from tapefold.testing import conform
 from tapefold.testing.conformance.driver import Driver
 from tapefold.testing.conformance.market import LEAD, LEAD_MAX, Market

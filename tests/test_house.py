@@ -19,6 +19,7 @@ ROOMS = [
     "units",
     "errors",
     "home",
+    "core",
     "events",
     "log",
     "folds",
@@ -84,6 +85,8 @@ def test_a_room_imports_only_from_the_rooms_before_it(room: str) -> None:
     allowed = {*ROOMS[: ROOMS.index(room) + 1]}
     for path in modules(room):
         rooms = {name.split(".")[1] for name in imports(path) if name.startswith("tapefold.")}
+        if room == "core":
+            rooms.discard("_core")  # its twin, compiled: which of the two runs is chosen here alone
         assert rooms <= allowed, path
 
 

@@ -23,6 +23,7 @@ from builders import (
 )
 
 from tapefold.adapter import BookRule, Close, Open, Outcome, Request, Subscribe
+from tapefold.core import pack
 from tapefold.errors import AdapterError, StaleBook
 from tapefold.events import (
     BookDelta,
@@ -34,7 +35,6 @@ from tapefold.events import (
     Quote,
     RequestFailed,
     Trade,
-    pack,
 )
 from tapefold.kernel import BOOK_HELD_MAX
 from tapefold.kernel.core import Core

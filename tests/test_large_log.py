@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from order_facts import INSTRUMENT, X, fill, said, submitted, watched
 
+from tapefold.core import pack
 from tapefold.events import (
     AnyEvent,
     BookDelta,
@@ -31,7 +32,6 @@ from tapefold.events import (
     Quote,
     RunStarted,
     Trade,
-    pack,
 )
 from tapefold.log import open_log
 from tapefold.units import SECOND

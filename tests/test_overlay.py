@@ -24,11 +24,11 @@ from tapefold.overlay import Cut, Edit, Edits, Expect, Forget, Reply, overlay, r
 from tapefold.overlay.edits import EDITS_MAX
 from tapefold.overlay.expected import merged
 from tapefold.replay import Replay
-from tapefold.session import Counts, Digests, Meta, Session, SessionWriter
-from tapefold.session.cassette import HEAD, interaction
+from tapefold.session import Counts, Digests, Meta, Session, SessionWriter, bundled
+from tapefold.session.cassette import HEAD
+from tapefold.session.interactions import interaction
 from tapefold.session.meta import write_meta
 from tapefold.session.tape import frame_data, read_asked
-from tapefold.sim import bundled
 from tapefold.units import SECOND
 
 START = 1_700_000_000 * SECOND

@@ -16,6 +16,7 @@ from trio.testing import MockClock
 from tapefold import (
     SECOND,
     AnyEvent,
+    BookDelta,
     BookInvalidated,
     Cancel,
     Halt,
@@ -28,7 +29,6 @@ from tapefold import (
     RiskLimited,
     RunStarted,
     Strategy,
-    Trade,
     TradingHalted,
     TradingResumed,
     UnknownOrder,
@@ -37,7 +37,7 @@ from tapefold import (
     fixed,
     open_engine,
 )
-from tapefold.folds.market import Market
+from tapefold.folds.book import Book
 from tapefold.folds.risk import Risk
 from tapefold.history import Cache
 from tapefold.log import Log
@@ -183,13 +183,13 @@ async def test_a_fold_that_raises_leaves_no_saved_views_behind(
 ) -> None:
     """The event is in the log, and half of it in the views: saved, they would hide it for ever."""
     session = record(tmp_path / "s", replace(FUNDED, lasts=2 * SECOND), 7, versions={})
-    traded, log = Market.traded, tmp_path / "run.log"
+    delta, log = Book.delta, tmp_path / "run.log"
 
-    def torn(market: Market, event: Trade) -> None:
-        traded(market, event)
+    def torn(book: Book, event: BookDelta) -> None:
+        delta(book, event)
         raise ArithmeticError("a fold's own")
 
-    monkeypatch.setattr(Market, "traded", torn)
+    monkeypatch.setattr(Book, "delta", torn)
     heads: list[int] = []
 
     async def play() -> None:

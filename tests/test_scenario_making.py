@@ -39,8 +39,9 @@ from tapefold.scenario.naming import names_of
 from tapefold.scenario.playing import Counting, play
 from tapefold.scenario.reading import read_scenario, session_path
 from tapefold.scenario.words import Number
+from tapefold.session import bundled
 from tapefold.session.meta import Digests, read_meta, write_meta
-from tapefold.sim import FUNDED, Wish, bundled, record
+from tapefold.sim import FUNDED, Wish, record
 from tapefold.testing import VirtualExchange
 from tapefold.units import SECOND, tidy
 

@@ -28,7 +28,8 @@ from tapefold.errors import AdapterError, Mismatch, Refused, SessionError
 from tapefold.log import Log
 from tapefold.replay import Replay
 from tapefold.session import Meta, Session, SessionWriter, files, new_session
-from tapefold.session.cassette import END, HEAD, Cassette, interaction
+from tapefold.session.cassette import END, HEAD, Cassette
+from tapefold.session.interactions import interaction
 from tapefold.session.tape import embed, frame_data, read_command, read_line, to_line, told
 
 
@@ -307,7 +308,8 @@ def test_a_body_that_cannot_be_unpacked_is_refused(
 def test_an_answer_of_control_characters_alone_is_no_longer_than_one_may_be(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("tapefold.session.cassette.ITEM_MAX", 4096)
+    for module in ("cassette", "interactions"):
+        monkeypatch.setattr(f"tapefold.session.{module}.ITEM_MAX", 4096)
     body = b"\x01" * 2000
     asked = Request("GET", "https://x/", "book", "AB", n=1, lane="x/http")
     item = interaction(Frame(START, "x/http", "response", body, asked, 200))

@@ -555,13 +555,13 @@ def test_an_answer_is_as_good_as_saved_views(path: Path) -> None:
     assert Cache(path).positions(1 << 60) == [position]
     with History(path) as history, pytest.MonkeyPatch.context() as patch:
         read: list[int] = []
-        real = history.log.events
+        real = history.log.pieces
 
-        def events(after: int = 0, until: int = 1 << 60) -> Any:
+        def pieces(after: int = 0, until: int = 1 << 60) -> Any:
             read.append(after)
             return real(after, until)
 
-        patch.setattr(history.log, "events", events)
+        patch.setattr(history.log, "pieces", pieces)
         head = history.log.head
         assert history.views().freeze() == refolded(path, head)
         assert read == [position]

@@ -15,16 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-import tapefold.sim
 from tapefold import AnyEvent, BookInvalidated, BookSnapshot, InstrumentListed, Request
 from tapefold.errors import AdapterError, SessionError
 from tapefold.events import RequestFailed
 from tapefold.log import open_log
 from tapefold.replay import Replay
 from tapefold.report import replay_report
-from tapefold.session import Session, files
+from tapefold.session import Session, bundled, files, shipped
 from tapefold.sim import (
-    BUNDLED,
     MINUTE,
     SEED,
     Answer,
@@ -33,7 +31,6 @@ from tapefold.sim import (
     Market,
     Spec,
     Story,
-    bundled,
     load_skin,
     record,
 )
@@ -142,10 +139,10 @@ def test_bundled_finds_the_copy_in_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "site-packages" / "tapefold"
-    monkeypatch.setattr(tapefold.sim, "__file__", str(package / "sim" / "__init__.py"))
+    monkeypatch.setattr(shipped, "__file__", str(package / "session" / "shipped.py"))
     with pytest.raises(SessionError, match="the bundled session is not there"):
         bundled()
-    copy = package / "cassettes" / BUNDLED
+    copy = package / "cassettes" / shipped.BUNDLED
     copy.mkdir(parents=True)
     (copy / "session.toml").touch()
     assert bundled() == copy

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from builders import START, played, tiny
 
+from tapefold.core import pack
 from tapefold.errors import LogError, Mismatch
 from tapefold.events import (
     AnyEvent,
@@ -26,7 +27,6 @@ from tapefold.events import (
     RequestFailed,
     RunStarted,
     Trade,
-    pack,
 )
 from tapefold.history import Cache, History
 from tapefold.log import Record, open_log, read_log
@@ -252,13 +252,13 @@ def test_saved_views_are_used(path: Path, refolded: list[bytes]) -> None:
     agree(path, refolded)
     with History(path) as history, pytest.MonkeyPatch.context() as patch:
         read: list[int] = []
-        real = history.log.events
+        real = history.log.pieces
 
-        def events(after: int = 0, until: int = 1 << 60) -> Any:
+        def pieces(after: int = 0, until: int = 1 << 60) -> Any:
             read.append(after)
             return real(after, until)
 
-        patch.setattr(history.log, "events", events)
+        patch.setattr(history.log, "pieces", pieces)
         assert history.views(3 * EVERY + 2).freeze() == refolded[3 * EVERY + 2]
         assert read == [3 * EVERY]
 

@@ -24,6 +24,7 @@ from tapefold.adapter import (
     Stream,
     Topic,
 )
+from tapefold.core import pack
 from tapefold.events import (
     UNLISTED,
     AccountStreamChanged,
@@ -41,7 +42,6 @@ from tapefold.events import (
     Refusal,
     RequestAnswered,
     TradingRulesSet,
-    pack,
 )
 from tapefold.units import Nanos, exact, fixed
 

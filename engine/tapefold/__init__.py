@@ -67,6 +67,7 @@ from tapefold.adapter import (
     load_adapter,
     trader,
 )
+from tapefold.core import NOTHING, Plain, PlainKind, level_texts, pack, pack_levels, scaled
 from tapefold.engine import Engine, Live, open_engine
 from tapefold.errors import (
     AdapterError,
@@ -87,7 +88,6 @@ from tapefold.errors import (
     Unmet,
 )
 from tapefold.events import (
-    NOTHING,
     UNLISTED,
     ZERO,
     AccountRequestFailed,
@@ -154,7 +154,6 @@ from tapefold.events import (
     TradingHalted,
     TradingResumed,
     TradingRulesSet,
-    pack,
 )
 from tapefold.folds.book_view import BookView
 from tapefold.folds.depth import Walk
@@ -164,8 +163,7 @@ from tapefold.history import History
 from tapefold.imports import Captured, Format, Imported, import_capture
 from tapefold.log import Log, LogReader, Record, open_log, read_log
 from tapefold.report import Report, replay_report
-from tapefold.session import Session
-from tapefold.sim import bundled
+from tapefold.session import Session, bundled
 from tapefold.strategy import HEARD, Reaction, Strategy
 from tapefold.units import (
     DIGITS_MAX,
@@ -182,7 +180,6 @@ from tapefold.units import (
     exactly,
     fixed,
     scale,
-    scaled,
     tidy,
 )
 from tapefold.verify import Verified, verify_log, verify_session
@@ -282,6 +279,8 @@ __all__ = [
     "OrderSubmitted",
     "OrderType",
     "Outcome",
+    "Plain",
+    "PlainKind",
     "Purpose",
     "Query",
     "Quote",
@@ -347,10 +346,12 @@ __all__ = [
     "floor_amount",
     "floor_price",
     "import_capture",
+    "level_texts",
     "load_adapter",
     "open_engine",
     "open_log",
     "pack",
+    "pack_levels",
     "read_log",
     "replay_report",
     "scale",

@@ -200,7 +200,7 @@ class History:
         """Fold *views* on up to *until*, saving them on the way; each position where it stopped."""
         for stop in self._stops(views.position, until):
             before = views.position
-            views.apply_all(self.log.events(before, stop))
+            views.fold(self.log.pieces(before, stop))
             if stop % SAVE_EVERY == 0 and stop > before:
                 self._cache.save(views, self.log.digest(stop))
             yield stop
@@ -215,7 +215,7 @@ class History:
             saved = self._cache.load(position, self.log.digest(position))
             if saved is None:
                 continue
-            views.apply_all(self.log.events(views.position, position))
+            views.fold(self.log.pieces(views.position, position))
             if saved.freeze() != views.freeze():
                 raise LogError(
                     f"the views saved at position {position} are not those of the log: delete the "

@@ -38,6 +38,7 @@ MEMO_MAX: Final = 1 << 14
 _PLACES_MAX: Final = 40
 """More before or after the point cannot be an account number."""
 _NUMBER = re.compile(r"[0-9]{1,60}(?:\.[0-9]{1,60})?", re.ASCII).fullmatch
+_TIDY_ENDS = frozenset("123456789")
 _ZEROS = tuple("0" * n for n in range(64))
 
 
@@ -131,17 +132,16 @@ def column(texts: Sequence[str], digits: int) -> list[int]:
     joined = ",".join(texts)
     if wire >= 18 or wire < digits or not _uniform(wire).fullmatch(joined):
         return [scaled(text, digits) for text in texts]
+    if wire > digits:  # all of them must end with so many zeros, which are cut off
+        zeros = _ZEROS[wire - digits] + ","
+        joined += ","
+        if joined.count(zeros) != len(texts):
+            return [scaled(text, digits) for text in texts]
+        joined = joined.replace(zeros, ",")[:-1]
     values = list(map(int, joined.replace(".", "").split(",")))
     if len(values) != len(texts):  # a comma stood in one of them
         return [scaled(text, digits) for text in texts]
-    if wire == digits:
-        return values
-    ten: int = 10 ** (wire - digits)
-    cut = [value // ten for value in values]
-    # A rest is never negative: where the sum of rests is nothing, there is no rest.
-    if sum(cut) * ten != sum(values):
-        return [scaled(text, digits) for text in texts]
-    return cut
+    return values
 
 
 def decimals(text: str) -> int:
@@ -196,6 +196,9 @@ def is_account_number(number: Decimal) -> bool:
     # What is absurdly long is not even written out to look.
     if not number.is_finite() or (number and abs(number.adjusted()) > _PLACES_MAX):
         return False
+    text = ACCOUNT.to_sci_string(number)
+    if len(text) <= 30 and "E" not in text:
+        return not number.is_signed()  # too short to have too many digits, as nearly all are
     try:
         exact(fixed(number))
     except ValueError:
@@ -205,6 +208,9 @@ def is_account_number(number: Decimal) -> bool:
 
 def tidy(number: Decimal) -> Decimal:
     """The same number as `exact` would give it: without needless zeros, and never with an exponent."""
+    text = ACCOUNT.to_sci_string(number)
+    if text[-1] in _TIDY_ENDS and "E" not in text:
+        return number  # as nearly all are
     text = format(number, "f")
     short = text.rstrip("0").rstrip(".") if "." in text else text
     return Decimal(short) if number else Decimal(0)

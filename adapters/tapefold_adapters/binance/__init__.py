@@ -11,6 +11,7 @@ and l, of a trade b a M X, of a quote ps, of a snapshot E; nor any frame of anot
 of an account is told in private.py.
 
 messages.py   market messages, and the events that they are
+streams.py    those of streams, and how they are read where they are spelled plainly
 listing.py    the instrument list
 facts.py      an order as Binance names it, and the facts about it
 private.py    the user stream

@@ -1,7 +1,7 @@
 """The adapter: Binance's grammar, for whichever exchange of the family its description names."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
@@ -12,7 +12,9 @@ from tapefold import (
     Channel,
     Description,
     Frame,
+    InstrumentListed,
     Known,
+    Plain,
     Request,
     Stream,
     Topic,
@@ -21,21 +23,24 @@ from tapefold import (
 from tapefold_adapters.binance.answers import Answers
 from tapefold_adapters.binance.listing import listed
 from tapefold_adapters.binance.messages import (
-    AggregateTradeMessage,
     BookMessage,
-    DepthMessage,
     Message,
-    OfAggregateTrade,
-    OfDepth,
-    OfTicker,
-    OfTrade,
-    TickerMessage,
-    TradeMessage,
     said,
     server_time,
 )
 from tapefold_adapters.binance.orders import Private
 from tapefold_adapters.binance.private import EVENTS, heard
+from tapefold_adapters.binance.streams import (
+    AggregateTradeMessage,
+    DepthMessage,
+    OfAggregateTrade,
+    OfDepth,
+    OfTicker,
+    OfTrade,
+    Streamed,
+    TickerMessage,
+    TradeMessage,
+)
 
 
 class _Envelope(Struct, gc=False):
@@ -60,7 +65,10 @@ class _Inner(Struct, gc=False):
 _Wrapped: TypeAlias = OfDepth | OfTrade | OfAggregateTrade | OfTicker
 _Read: TypeAlias = Callable[[bytes], _Wrapped]
 _Bare: TypeAlias = Callable[[bytes], Message]
-_Route: TypeAlias = tuple[_Read, str]
+_Tell: TypeAlias = Callable[[InstrumentListed, tuple[Any, ...]], AnyEvent]
+_Route: TypeAlias = tuple[str, Plain, _Tell, bytes, _Read]
+"""The frames of one stream: of which instrument; how those are read that are spelled plainly, and what
+they tell; what all begin with; how the others are read."""
 
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _book = msgspec.json.Decoder(BookMessage).decode
@@ -69,6 +77,12 @@ _WRAPPED: dict[str, _Read] = {
     "trade": msgspec.json.Decoder(OfTrade).decode,
     "aggTrade": msgspec.json.Decoder(OfAggregateTrade).decode,
     "bookTicker": msgspec.json.Decoder(OfTicker).decode,
+}
+_KINDS: dict[str, type[Streamed]] = {
+    "depth": DepthMessage,
+    "trade": TradeMessage,
+    "aggTrade": AggregateTradeMessage,
+    "bookTicker": TickerMessage,
 }
 _BARE: dict[str, _Bare] = {
     "depth": msgspec.json.Decoder(DepthMessage).decode,
@@ -89,6 +103,8 @@ _CHANNELS: dict[str, Channel] = {
     "bookTicker": "quotes",
 }
 _HEAD = b'{"stream":"'
+_NAME: Final = slice(len(_HEAD), len(_HEAD) + 16)
+"""The beginning of a stream's name, or all of it and what always follows: enough to look it up by."""
 _ROUTES_MAX = 4096
 """Stream names remembered: more than one connection can carry."""
 
@@ -161,11 +177,17 @@ class Binance(Private):
         data = frame.data
         if frame.request is not None:
             return self._answer(frame, frame.request, known)
-        route = self._routes.get(data[: data.find(b'"', 11)])
+        route = self._routes.get(data[_NAME])
         if route is None:
             return self._unrouted(data, known)
-        read, native = route
+        native, plain, tell, head, read = route
         row = known.get(native)
+        if row is not None:
+            values = plain.read(data, row.price_digits, row.size_digits)
+            if values is not None:
+                return (tell(row, values),)
+        if not data.startswith(head):  # another stream, whose name begins alike
+            return self._unrouted(data, known)
         if row is None:
             return ()
         message = read(data).data
@@ -205,7 +227,10 @@ class Binance(Private):
         if stream and read and data.startswith(_HEAD) and len(self._routes) < _ROUTES_MAX:
             head = data[: data.find(b'"', len(_HEAD))]
             if head == _HEAD + stream.encode():
-                self._routes[head] = read, native
+                told = _KINDS[kind]
+                plain = Plain(head + b'","data":', native, told.plain)
+                route = native, plain, told.told, head + b'"', read
+                self._routes.setdefault(data[_NAME], route)
 
 
 def _kind(envelope: _Envelope) -> tuple[str, str]:

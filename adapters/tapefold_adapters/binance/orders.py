@@ -5,6 +5,7 @@ goes by the exchange's id where we know it, else by ours. Weights are those of J
 Binance US may be others, which is unverified.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 from urllib.parse import quote, urlencode
@@ -45,6 +46,8 @@ _ASKED: Final[dict[Purpose, tuple[str, str, int]]] = {
     "cancel": ("DELETE", "order", 1),
 }
 """Method, path and weight."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*", re.ASCII).fullmatch
+"""What stands for itself in a query."""
 
 
 class _Token(Struct):
@@ -64,6 +67,10 @@ class Private:
     def __init__(self, description: Description, rest: str, user: str, *, listen_key: bool) -> None:
         self.description = description
         self._rest, self._user, self._listen_key = rest, user, listen_key
+        self._weights = {
+            purpose: self._costs(weight=weight) for purpose, (_, _, weight) in _ASKED.items()
+        }
+        self._weights["place"] = self._costs(weight=1, orders_10s=1, orders_1d=1)
 
     # The stream
 
@@ -122,12 +129,11 @@ class Private:
             if number is not None:
                 rows.append((name, fixed(number)))
         rows += [("newClientOrderId", order.client_order_id), ("newOrderRespType", "FULL")]
-        asked = self._request("place", order.client_order_id, rows)
-        return replace(asked, costs=self._costs(weight=1, orders_10s=1, orders_1d=1))
+        return self._request("place", order.client_order_id, rows)
 
     def cancel(self, order: OrderRef, attempt: int) -> Request:
         """Cancel it."""
-        return replace(self._request("cancel", order.client_order_id, _by(order)), attempt=attempt)
+        return self._request("cancel", order.client_order_id, _by(order), attempt)
 
     def query(self, order: OrderRef) -> Request:
         """How it is."""
@@ -155,16 +161,18 @@ class Private:
         """What a request takes of those windows that the exchange has."""
         return {name: n for name, n in weights.items() if name in self.description.limits.windows}
 
-    def _request(self, purpose: Purpose, subject: str = "", rows: Sequence[_Row] = ()) -> Request:
-        method, path, weight = _ASKED[purpose]
-        query = urlencode([*rows, _WINDOW], quote_via=quote, safe="")
+    def _request(
+        self, purpose: Purpose, subject: str = "", rows: Sequence[_Row] = (), attempt: int = 0
+    ) -> Request:
+        method, path, _ = _ASKED[purpose]
         return Request(
             method,
-            f"{self._rest}/{path}?{query}",
+            f"{self._rest}/{path}?{_query([*rows, _WINDOW])}",
             purpose,
             subject,
             signed=True,
-            costs=self._costs(weight=weight),
+            attempt=attempt,
+            costs=self._weights[purpose],
         )
 
     def _keyed(self, method: str, query: str = "") -> Request:
@@ -172,6 +180,13 @@ class Private:
         purpose: Purpose = "keep_alive" if query else "token"
         url = f"{self._rest}/userDataStream{query}"
         return Request(method, url, purpose, signed=True, costs=self._costs(weight=2))
+
+
+def _query(rows: _Rows) -> str:
+    """Percent-encoded: which hardly any value needs, so they are looked at together."""
+    if _PLAIN("".join([value for _, value in rows])):
+        return "&".join([f"{name}={value}" for name, value in rows])
+    return urlencode(rows, quote_via=quote, safe="")
 
 
 def _by(order: OrderRef) -> _Rows:

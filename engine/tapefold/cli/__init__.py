@@ -145,7 +145,10 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         from importlib.metadata import version
 
-        click.echo(f"tapefold {version('tapefold')}")
+        from tapefold.core import NATIVE
+
+        runs = "compiled core" if NATIVE else "pure Python"
+        click.echo(f"tapefold {version('tapefold')} ({runs})")
         ctx.exit()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from tapefold.errors import BadInput, LogError, SessionError
-from tapefold.session import Session
+from tapefold.session import Session, bundled
 
 BUNDLED: Final = "bundled"
 """What the session that comes with tapefold is called, where no path is called so."""
@@ -49,8 +49,6 @@ def _found(path: Path) -> Path:
     """Where it is that is called so. Raises `SessionError` where the bundled session is not there."""
     if str(path) != BUNDLED or path.exists() or path.is_symlink():
         return path
-    from tapefold.sim import bundled
-
     return bundled()
 
 

@@ -70,18 +70,14 @@ from tapefold.events.engine import (
     TimerFired,
 )
 from tapefold.events.market import (
-    NOTHING,
     UNLISTED,
     BookDelta,
     BookInvalidated,
     BookSnapshot,
-    Columns,
     InstrumentListed,
     Quote,
     Scaled,
     Trade,
-    pack,
-    unpack,
 )
 from tapefold.events.orders import (
     ZERO,
@@ -155,7 +151,6 @@ AnyEvent: TypeAlias = (
 """Every event that can be in a log."""
 
 __all__ = [
-    "NOTHING",
     "REJECTED_MAX",
     "UNLISTED",
     "ZERO",
@@ -173,7 +168,6 @@ __all__ = [
     "BookSnapshot",
     "CancelAllEnded",
     "ClockAdjusted",
-    "Columns",
     "Conclusion",
     "ConnectionClosed",
     "ConnectionOpened",
@@ -225,6 +219,4 @@ __all__ = [
     "TradingHalted",
     "TradingResumed",
     "TradingRulesSet",
-    "pack",
-    "unpack",
 ]

@@ -8,31 +8,14 @@ go into the book; `bids` and `asks` unpack them for people.
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-import msgspec
 from msgspec import Raw
 
+from tapefold.core import unpack
 from tapefold.events.base import Event
 from tapefold.units import Nanos, Side
 
-Columns: TypeAlias = tuple[list[int], list[int]]
-"""Prices, and the size at each."""
 Scaled: TypeAlias = list[tuple[int, int]]
 """Levels in an instrument's scale: price and size."""
-
-_pack = msgspec.msgpack.Encoder().encode
-unpack = msgspec.msgpack.Decoder(Columns).decode
-"""The columns of a packed side."""
-
-
-def pack(prices: list[int], sizes: list[int]) -> Raw:
-    """One side's levels as a blob. Raises `ValueError` where a price has no size."""
-    if len(prices) != len(sizes):
-        raise ValueError("a price without a size")
-    return Raw(_pack((prices, sizes)))
-
-
-NOTHING: Raw = pack([], [])
-"""A side without levels."""
 UNLISTED = -1
 """The number of an instrument before the kernel has given it one."""
 

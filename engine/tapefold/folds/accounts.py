@@ -89,7 +89,7 @@ class Accounts:
 
     def __init__(self, instruments: Instruments) -> None:
         self.orders = Orders()
-        self.balances = Balances(instruments, self.orders)
+        self.balances = Balances(instruments, self.orders.alive)
         self.positions = Positions(instruments)
         self.fees = FeeRates(instruments)
         self.risk = Risk()

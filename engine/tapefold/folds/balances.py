@@ -32,7 +32,7 @@ State: TypeAlias = tuple[list[Row], list[tuple[str, Nanos]], list[tuple[str, str
 
 
 class Holder(Protocol):
-    """An order, as far as it holds money."""
+    """An order, or all of one kind, as far as they hold money."""
 
     @property
     def instrument(self) -> int:
@@ -51,7 +51,7 @@ class Holder(Protocol):
 
     @property
     def held(self) -> Decimal:
-        """What it may cost yet, in the asset that it pays with."""
+        """What it may cost yet, as far as is known, in the asset that it pays with."""
         ...
 
 
@@ -64,7 +64,7 @@ class Holders(Protocol):
         ...
 
     def live(self, exchange: str) -> Sequence[Holder]:
-        """Our orders there that have not ended."""
+        """Our orders there that have not ended, each, or those of one kind as one."""
         ...
 
 
@@ -89,7 +89,7 @@ class Balances:
         numbers that no account has."""
         self._instruments, self._orders = instruments, orders
         self._accounts: dict[tuple[str, str], Account] = {}
-        self._unexplained: dict[tuple[str, str], Decimal] = {}
+        self.touched: dict[tuple[str, str], Decimal] = {}
         # By exchange, since its first complete snapshot: the sum of all `quiet`s. It is a clock that
         # stands still while nobody asks, so that a drift is not believed for having been slept over.
         self._heard: dict[str, Nanos] = {}
@@ -107,16 +107,11 @@ class Balances:
             # Numbers that no exact sum has room for. `exact` lets none of them into a log.
             self.anomalies += 1
 
-    @property
-    def touched(self) -> bool:
-        """Whether there is anything to tell: to be looked at after every step."""
-        return bool(self._unexplained)
-
     def news(self) -> list[BalanceAdjusted]:
         """What the exchanges are right about. Said again until it is applied."""
         return [
             BalanceAdjusted(exchange=exchange, asset=asset, delta=delta)
-            for (exchange, asset), delta in sorted(self._unexplained.items())
+            for (exchange, asset), delta in sorted(self.touched.items())
         ]
 
     # What is asked
@@ -136,12 +131,13 @@ class Balances:
     def reserved(self, exchange: str, asset: str) -> Decimal:
         """What our live orders may cost yet, from the intent to the proven end."""
         with exactly():
-            return self._reserved(self._orders.live(exchange)).get(asset, ZERO)
+            return tidy(self._reserved(exchange, asset))
 
     def available(self, exchange: str, asset: str) -> Decimal:
         """What a new order may hold: the total less what our orders hold and what others do."""
-        account, reserved = self._account(exchange, asset), self.reserved(exchange, asset)
+        account = self._account(exchange, asset)
         with exactly():
+            reserved = self._reserved(exchange, asset)
             return tidy(max(ZERO, account.total - reserved - account.elsewhere))
 
     def held_elsewhere(self, exchange: str, asset: str) -> Decimal:
@@ -165,7 +161,7 @@ class Balances:
     def state(self) -> State:
         """As canonical data."""
         rows = [
-            (*key, a.total, a.drift, a.since, a.elsewhere, self._unexplained.get(key, ZERO))
+            (*key, a.total, a.drift, a.since, a.elsewhere, self.touched.get(key, ZERO))
             for key, a in sorted(self._accounts.items())
         ]
         return rows, sorted(self._heard.items()), list(self._transfers), self.anomalies
@@ -176,7 +172,7 @@ class Balances:
         for exchange, asset, total, drift, since, elsewhere, unexplained in rows:
             self._accounts[exchange, asset] = Account(total, drift, since, elsewhere)
             if unexplained:
-                self._unexplained[exchange, asset] = unexplained
+                self.touched[exchange, asset] = unexplained
         self._heard = dict(heard)
         self._transfers = dict.fromkeys(transfers)
 
@@ -196,7 +192,7 @@ class Balances:
         for asset, total in totals.items():
             account = self._accounts.setdefault((event.exchange, asset), Account())
             account.total, account.drift = total, ZERO
-            self._unexplained.pop((event.exchange, asset), None)
+            self.touched.pop((event.exchange, asset), None)
 
     def _fill(self, event: FillTold) -> dict[str, Decimal]:
         base, quote = self._assets(event.instrument)
@@ -236,8 +232,7 @@ class Balances:
             return
         if event.complete:
             totals = dict.fromkeys(self.assets(exchange), ZERO) | totals
-        live = self._orders.live(exchange)
-        there = self._reserved([order for order in live if order.status == "open"])
+        there = self._there(exchange)
         for asset, total in totals.items():
             self._check(exchange, asset, total)
             if account := self._accounts.get((exchange, asset)):
@@ -252,22 +247,31 @@ class Balances:
         account = self._accounts.setdefault(key, Account())
         if drift != account.drift:
             account.drift, account.since = drift, now
-            self._unexplained.pop(key, None)
+            self.touched.pop(key, None)
         elif drift and now - account.since >= self._settle(exchange):
-            self._unexplained[key] = drift
+            self.touched[key] = drift
 
     def _settle(self, exchange: str) -> Nanos:
         """For ever, where nobody gave rules."""
         rules = self._orders.rules.get(exchange)
         return rules.settle if rules else SCALED_MAX
 
-    def _reserved(self, orders: Sequence[Holder]) -> dict[str, Decimal]:
-        """By asset."""
+    def _reserved(self, exchange: str, asset: str) -> Decimal:
+        """Of one asset, by all that are live. Of an asset without a name there is none."""
+        held = ZERO
+        for order in self._orders.live(exchange):
+            if asset and asset == self._assets(order.instrument)[order.side == "buy"]:
+                held += order.held
+        return held
+
+    def _there(self, exchange: str) -> dict[str, Decimal]:
+        """By asset, by those that the exchange is known to have."""
         held: dict[str, Decimal] = {}
-        for order in orders:
-            asset = self._assets(order.instrument)[order.side == "buy"]
-            held[asset] = held.get(asset, ZERO) + order.held
-        return {asset: tidy(amount) for asset, amount in held.items() if asset}
+        for order in self._orders.live(exchange):
+            if order.status == "open":
+                asset = self._assets(order.instrument)[order.side == "buy"]
+                held[asset] = held.get(asset, ZERO) + order.held
+        return held
 
     def _account(self, exchange: str, asset: str) -> Account:
         return self._accounts.get((exchange, asset)) or Account()

@@ -1,71 +1,15 @@
-"""One instrument's book: a hash of levels, and a heap that is put right only when it is looked at.
+"""One instrument's book: two sides, and whether they can be believed."""
 
-Few updates touch the best price, so order is paid for lazily: a new price goes onto the heap, a
-removed one stays there until it comes to the top.
-"""
-
-from heapq import heapify, heappop, heappush
 from typing import Literal, TypeAlias
 
 from msgspec import Raw
 
-from tapefold.events import BookDelta, BookInvalidated, BookSnapshot, Scaled, pack, unpack
-from tapefold.units import SCALED_MAX, plain, scaled
+from tapefold.core import Half, pack, scaled, unpack
+from tapefold.events import BookDelta, BookInvalidated, BookSnapshot
+from tapefold.units import SCALED_MAX, plain
 
 Live: TypeAlias = Literal["empty", "live", "stale"]
 State: TypeAlias = tuple[Live, int, int, int, int, list[tuple[str, str]], list[tuple[str, str]]]
-
-
-class Half:
-    """One side. `sign` is -1 for bids, so that the heap's first is always the best."""
-
-    __slots__ = ("_heap", "levels", "sign")
-
-    def __init__(self, sign: Literal[-1, 1]) -> None:
-        self.sign = sign
-        self.levels: dict[int, int] = {}
-        self._heap: list[int] = []
-
-    def apply(self, packed: Raw) -> None:
-        """Set each level; zero removes it, also one that is not there, which is normal."""
-        levels, heap, sign = self.levels, self._heap, self.sign
-        prices, sizes = unpack(packed)
-        for price, size in zip(prices, sizes, strict=False):
-            if size:
-                if price not in levels:
-                    heappush(heap, sign * price)
-                levels[price] = size
-            elif price in levels:
-                del levels[price]
-        if len(heap) > 4 * len(levels) + 64:
-            self._rebuild()
-
-    def replace(self, levels: dict[int, int]) -> None:
-        """These levels and no others."""
-        self.levels = levels
-        self._rebuild()
-
-    def best(self) -> tuple[int, int] | None:
-        """The best price and its size."""
-        heap, levels, sign = self._heap, self.levels, self.sign
-        while heap:
-            price = sign * heap[0]
-            if price in levels:
-                return price, levels[price]
-            heappop(heap)
-        return None
-
-    def sorted(self) -> Scaled:
-        """Best first."""
-        return sorted(self.levels.items(), reverse=self.sign < 0)
-
-    def largest(self) -> tuple[int, int]:
-        """The largest price and the largest size."""
-        return max(self.levels, default=0), max(self.levels.values(), default=0)
-
-    def _rebuild(self) -> None:
-        self._heap = [self.sign * price for price in self.levels]
-        heapify(self._heap)
 
 
 class Book:
@@ -116,7 +60,7 @@ class Book:
                 self.state = "stale"
                 return False
         for half in (self.bids, self.asks):
-            half.replace({p * price: s * size for p, s in half.levels.items()})
+            half.rescale(price, size)
         return True
 
     def freeze(self, price_digits: int, size_digits: int) -> State:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from tapefold.core import Half
 from tapefold.errors import StaleBook
 from tapefold.events import InstrumentListed
-from tapefold.folds.book import Book, Half
+from tapefold.folds.book import Book
 from tapefold.folds.depth import Depth
 from tapefold.folds.instruments import Instruments
 from tapefold.units import Level, Side, plain
@@ -67,16 +68,14 @@ class BookView(Depth):
     @property
     def levels(self) -> tuple[int, int]:
         """How many bids and asks there are."""
-        return len(self._book.bids.levels), len(self._book.asks.levels)
+        return len(self._book.bids), len(self._book.asks)
 
     def meets(self, side: Side) -> Iterator[Level]:
         """The levels that an order of that side would meet, as they are now, best first."""
         self._believed()
         row = self.instrument
         half = self._book.asks if side == "buy" else self._book.bids
-        levels = dict(half.levels)
-        prices = sorted(levels, reverse=half.sign < 0)
-        return (_level(row, price, levels[price]) for price in prices)
+        return (_level(row, price, size) for price, size in half.sorted())
 
     def _best(self, half: Half) -> Level | None:
         self._believed()

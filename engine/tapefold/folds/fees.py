@@ -5,12 +5,14 @@ from typing import Final
 
 from tapefold.events import UNLISTED, ZERO, Fees, FeeScheduleSet, OrderType
 from tapefold.folds.instruments import Instruments
-from tapefold.units import Side, exactly, is_account_number, tidy
+from tapefold.units import ACCOUNT, Side, tidy
 
 SOURCES: Final = ("caller", "exchange", "default")
 """Who may set a schedule; the former outweighs the latter, whichever came later."""
 _DIGITS, _DECIMALS = 38, 30
 """What an account number has at most (`units.exact`); one digit at least stands before the point."""
+_FINEST: Final = tuple(Decimal(1).scaleb(-places) for places in range(_DECIMALS + 1))
+"""The last place, by how many there are."""
 _UP: Final = Context(prec=600, rounding=ROUND_CEILING)
 """Room for every product of three account numbers."""
 
@@ -23,9 +25,8 @@ def reckoned(number: Decimal) -> Decimal | None:
     places = min(_DECIMALS, _DIGITS - max(1, number.adjusted() + 1))
     if places < 0:
         return None
-    finest = Decimal(1).scaleb(-places)
-    short = tidy(number.quantize(finest, context=_UP))
-    return short if is_account_number(short.copy_abs()) else None
+    short = tidy(number.quantize(_FINEST[places], context=_UP))
+    return short if short.adjusted() < _DIGITS else None  # it may have become a digit longer
 
 
 class FeeRates:
@@ -74,8 +75,8 @@ class FeeRates:
         if row is None or not asset:
             return ()
         rate = self.rate(row.exchange, instrument, maker=order_type == "limit_maker")
-        with exactly():
-            fee = reckoned(amount * rate if side == "buy" else amount * price * rate)
+        value = amount if side == "buy" else ACCOUNT.multiply(amount, price)
+        fee = reckoned(ACCOUNT.multiply(value, rate))
         return ((asset, fee),) if fee else ()
 
     def state(self) -> list[FeeScheduleSet]:

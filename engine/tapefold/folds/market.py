@@ -4,8 +4,9 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
+from tapefold.core import scaled
 from tapefold.events import Quote, Trade
-from tapefold.units import SCALED_MAX, plain, scaled
+from tapefold.units import SCALED_MAX, plain
 
 State: TypeAlias = tuple[int, int, Trade | None, Quote | None, list[str]]
 """Trades, quotes, the newest of each without its numbers, and those as plain decimals."""
@@ -20,16 +21,6 @@ class Market:
         self.trades = self.quotes = 0
         self.trade: Trade | None = None
         self.quote: Quote | None = None
-
-    def traded(self, event: Trade) -> None:
-        """Two orders of others met."""
-        self.trades += 1
-        self.trade = event
-
-    def quoted(self, event: Quote) -> None:
-        """The best prices changed."""
-        self.quotes += 1
-        self.quote = event
 
     def largest(self) -> tuple[int, int]:
         """The largest price and size that are kept, in the instrument's scale."""

@@ -26,6 +26,8 @@ class Risk:
 
     def limits(self, exchange: str, instrument: int) -> list[RiskLimited]:
         """All that bind an order of an instrument: those of its exchange, then its own."""
+        if not self._limits:
+            return []
         keys = dict.fromkeys([(exchange, UNLISTED), (exchange, instrument)])
         return [self._limits[key] for key in keys if key in self._limits]
 

@@ -118,7 +118,7 @@ class Account:
 
     def ask_fees(self, time: Nanos, native: str) -> None:
         """An instrument is traded: ask what that costs, once a run."""
-        if self.unready or native in self._asked_fees or self._adapter.fees(native) is None:
+        if native in self._asked_fees or self.unready or self._adapter.fees(native) is None:
             return
         self._asked_fees[native] = None
         self._requests.ask(time, ("fees", native))

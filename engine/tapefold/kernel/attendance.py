@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from tapefold.adapter import Purpose
 from tapefold.events import ZERO, AccountWatched, DeadlinePassed, RequestAnswered
-from tapefold.folds.orders import Order
+from tapefold.folds.orders import Due, Order
 from tapefold.kernel.core import Core
 from tapefold.kernel.rate import backoff
 from tapefold.kernel.requests import Requests, Wanted
@@ -22,7 +22,8 @@ CANCELS_MAX: Final = 5
 """Times that an order is canceled which the exchange says it will cancel, and does not."""
 POLLS: Final = 2
 """Polls that find an order open whose cancel was taken, before it is canceled again."""
-_ASKED: Final[tuple[Purpose, ...]] = ("order", "fills")
+_ASKED: Final[dict[Purpose, Due]] = {"order": "query", "fills": "fills"}
+"""What is asked when an order is due for it."""
 Deadline: TypeAlias = Literal["settle", "closed", "expiry"]
 
 
@@ -55,16 +56,18 @@ class Attendance:
         name = order.client_order_id
         if _wants_cancel(order):
             self._cancel_again(time, order)
-        for purpose in _ASKED:
+        due = order.due
+        for purpose, what in _ASKED.items():
             wanted: Wanted = purpose, name
-            if not _is_due(order, purpose):
+            if due != what:
                 self._asking.pop(wanted, None)
             elif wanted not in self._asking:
                 self._asking[wanted] = None
                 self._requests.ask(time, wanted)
-        if order.ended or order.cancel != "taken":
+        ended = order.ended
+        if ended or order.cancel != "taken":
             self._polls.pop(name, None)
-        if order.ended:
+        if ended:
             self._cancels.pop(name, None)
         self._wait(time, order)
 
@@ -177,4 +180,4 @@ def _wants_cancel(order: Order) -> bool:
 
 def _is_due(order: Order, purpose: Purpose) -> bool:
     """Whether an order is due for this question."""
-    return order.due == ("query" if purpose == "order" else purpose)
+    return order.due == _ASKED.get(purpose, purpose)

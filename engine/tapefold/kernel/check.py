@@ -5,6 +5,7 @@ submitted and rejected in one step (`risk.py`), and so has an end like every oth
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from tapefold.adapter import (
     Adopt,
@@ -32,6 +33,13 @@ from tapefold.kernel.form import check_form
 from tapefold.kernel.trading import Trading
 from tapefold.views import Views
 
+# Tuples, made once: a union that is written where it is asked about is made anew at each command.
+_EVERYBODYS: Final = (Halt, Resume, Wake, StopStrategy)
+_OF_AN_ORDER: Final = (Cancel, Query)
+_PUBLIC: Final = (Subscribe, Declare, Unsubscribe, WatchClock)
+_NEW_ORDERS: Final = (Submit, Adopt)
+_OF_AN_INSTRUMENT: Final = (Submit, Adopt, CancelAll, LimitRisk, SetFees)
+
 
 def check(
     command: Command, views: Views, feeds: Mapping[str, Feed], trading: Mapping[str, Trading]
@@ -43,25 +51,24 @@ def check(
     if isinstance(command, Subscribe) and command.exchange in feeds:
         _check_channels(command, feeds[command.exchange])  # it says what channels there are
     check_form(command)
-    if isinstance(command, Halt | Resume | Wake | StopStrategy):
+    if isinstance(command, _EVERYBODYS):
         if isinstance(command, StopStrategy) and command.strategy:
             _check_at_work(command.strategy, views)
         return
-    if isinstance(command, Cancel | Query) and not views.orders.find(command.client_order_id):
+    if isinstance(command, _OF_AN_ORDER) and not views.orders.find(command.client_order_id):
         raise UnknownOrder(f"no order of ours is called {command.client_order_id!r}")
     exchange = exchange_of(command, views)
     if exchange not in feeds:
         raise AdapterError(f"this engine was not opened with the exchange {exchange!r}")
-    match command:
-        case Subscribe() | Declare() | Unsubscribe() | WatchClock():
-            pass
-        case _:
-            _check_account(command, views, feeds[exchange], trading.get(exchange))
+    if not isinstance(command, _PUBLIC):
+        _check_account(command, views, feeds[exchange], trading.get(exchange))
 
 
 def exchange_of(command: Command, views: Views) -> str:
     """The exchange that a command is about; empty for all of them."""
     match command:
+        case Submit():  # first, since it is what should not wait
+            return command.exchange
         case Unsubscribe():
             return command.lane.partition("/")[0]
         case Cancel() | Query():
@@ -96,11 +103,11 @@ def _check_account(command: Command, views: Views, feed: Feed, trading: Trading 
         return
     if not trading.account.command:
         raise AdapterError(f"watch the account of {feed.exchange} first: WatchAccount")
-    if isinstance(command, Submit | Adopt | CancelAll | LimitRisk | SetFees):
+    if isinstance(command, _OF_AN_INSTRUMENT):
         name = command.instrument
-        if (name or isinstance(command, Submit | Adopt)) and not feed.has(name):
+        if (name or isinstance(command, _NEW_ORDERS)) and not feed.has(name):
             raise UnknownInstrument(f"{feed.exchange} does not list {name!r}, or not yet")
-    if isinstance(command, Submit | Adopt):
+    if isinstance(command, _NEW_ORDERS):
         trading.check_id()
     if isinstance(command, Adopt):
         _check_adopted(command, views)

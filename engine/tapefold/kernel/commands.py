@@ -34,9 +34,7 @@ from tapefold.units import Nanos
 Everybodys: TypeAlias = Halt | Resume | Wake | StopStrategy
 """What is about no one exchange."""
 Public: TypeAlias = Declare | Subscribe | Unsubscribe | WatchClock
-Private: TypeAlias = (
-    WatchAccount | Submit | Adopt | Cancel | CancelAll | Query | LimitRisk | SetFees
-)
+Private: TypeAlias = WatchAccount | Adopt | Cancel | CancelAll | Query | LimitRisk | SetFees
 
 
 class Commands:
@@ -57,6 +55,8 @@ class Commands:
         command, exchange = normal(command), exchange_of(command, self._core.views)
         self._core.fire(time)
         match command:
+            case Submit():  # first, since it is what should not wait
+                self._trading[exchange].submit(time, command)
             case Halt() | Resume() | Wake() | StopStrategy():
                 self._everybodys(time, command)
             case Declare() | Subscribe() | Unsubscribe() | WatchClock():
@@ -82,8 +82,6 @@ class Commands:
         match command:
             case WatchAccount():
                 trading.watch(time, command)
-            case Submit():
-                trading.submit(time, command)
             case Adopt():
                 trading.adopt(time, command)
             case Cancel():

@@ -40,6 +40,8 @@ class Core:
         """Where strategies are at work: lets them hear of what was due together."""
         self._requests = self._timed = 0
         self._timers: list[tuple[Nanos, int, Callable[[Nanos], None]]] = []
+        self.due: Nanos | None = None
+        """When the next timer is due."""
 
     def append(self, time: Nanos, event: AnyEvent) -> None:
         """Log an event and fold it."""
@@ -80,7 +82,7 @@ class Core:
     @property
     def unsettled(self) -> bool:
         """Whether there is anything to conclude."""
-        return bool(self.views.orders.touched) or self.views.balances.touched
+        return bool(self.views.orders.touched or self.views.balances.touched)
 
     def next_order_id(self) -> str:
         """A new client order id: the run's, and the number of the order in it."""
@@ -105,6 +107,7 @@ class Core:
         """Call at *due*, in the first step that is not before it."""
         self._timed += 1
         heappush(self._timers, (due, self._timed, call))
+        self.due = self._timers[0][0]
 
     def fire(self, now: Nanos) -> None:
         """Call what is due by *now*, each with the time at which it was due.
@@ -119,11 +122,7 @@ class Core:
                 self.conclude(due)
             if self.reacts and not (self._timers and self._timers[0][0] <= due):
                 self.reacts(due)
-
-    @property
-    def due(self) -> Nanos | None:
-        """When the next timer is due."""
-        return self._timers[0][0] if self._timers else None
+        self.due = self._timers[0][0] if self._timers else None
 
 
 def _in_their_order(news: Sequence[AnyEvent]) -> list[AnyEvent]:

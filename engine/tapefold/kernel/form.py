@@ -7,7 +7,7 @@ read any more. So a command is read once as a tape would be, before anything com
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, NamedTuple, TypeAlias, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -47,37 +47,66 @@ RATE_MAX: Final = Decimal("0.1")
 _encode = msgspec.json.Encoder().encode
 
 
+class _Kind(NamedTuple):
+    """One kind of command."""
+
+    numbers: tuple[str, ...]
+    """Its fields that are account numbers, in the order in which they are looked at."""
+    integers: tuple[str, ...]
+    """Its fields that are ints."""
+    rules: tuple[Callable[[Given], None], ...]
+    """What holds for it beyond types and numbers."""
+    decode: Callable[[bytes], object]
+
+
 def normal(command: Command) -> Command:
     """The same with its numbers as an account has them: 1.00 is 1, and a log does not tell them apart."""
-    given = {name: getattr(command, name, None) for name in NUMBERS}
-    return replace(command, **{name: tidy(n) for name, n in given.items() if n is not None})
+    given: dict[str, Decimal] = {}
+    kind = _of(type(command))
+    assert kind is not None, "it was checked"
+    for name in kind.numbers:
+        number = getattr(command, name)
+        if number is not None:
+            given[name] = tidy(number)
+    return replace(command, **given) if given else command
 
 
 def check_form(command: Command) -> None:
     """Whether it is one. Raises `BadInput`, which says of which field."""
-    if not isinstance(command, get_args(Command)):
+    kind = _of(type(command))
+    if kind is None:
         raise BadInput(f"a command is a Submit, a Cancel, ..., not {command!r:.60}")
     given = msgspec.structs.asdict(command)
-    for name in NUMBERS:
-        _check_number(name, given.get(name))
-    _check_types(command, given)
-    for kind, rule in _RULES.items():
-        if isinstance(command, kind):
-            rule(given)
+    for name in kind.numbers:
+        if given[name] is not None:
+            _check_number(name, given[name])
+    _check_types(command, given, kind)
+    for rule in kind.rules:
+        rule(given)
 
 
 @cache
-def _decoder(kind: type) -> "msgspec.json.Decoder[object]":
-    return msgspec.json.Decoder(kind)
+def _of(kind: type) -> _Kind | None:
+    """What there is to know of one kind, looked up once; None for what is no command."""
+    if not issubclass(kind, get_args(Command)):
+        return None
+    hints: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    return _Kind(
+        tuple(name for name in NUMBERS if name in hints),
+        tuple(name for name, hint in hints.items() if hint is int),
+        tuple(rule for each, rule in _RULES.items() if issubclass(kind, each)),
+        msgspec.json.Decoder(kind).decode,
+    )
 
 
-def _check_types(command: Command, given: Given) -> None:
+def _check_types(command: Command, given: Given, kind: _Kind) -> None:
     """As a tape is read."""
-    for name, value in given.items():
+    for name in kind.integers:
+        value = given[name]
         if isinstance(value, int) and not -SCALED_MAX < value < SCALED_MAX:
             raise BadInput(f"{name} is more than a log can hold")
     try:
-        _decoder(type(command)).decode(_encode(command))
+        kind.decode(_encode(command))
     except msgspec.ValidationError as error:
         raise BadInput(f"{type(command).__name__}: {error}") from None
     except (TypeError, ValueError):
@@ -88,8 +117,6 @@ def _check_types(command: Command, given: Given) -> None:
 
 def _check_number(name: str, number: object) -> None:
     """That it is exact, and one that every exchange and every log can hold."""
-    if number is None:
-        return
     if not isinstance(number, Decimal):
         raise BadInput(f"{name} is a Decimal, not {number!r:.40}: Decimal('0.1'), never 0.1")
     if not number.is_finite():

@@ -53,10 +53,11 @@ class Gate:
 
     def due(self, now: Nanos, costs: Mapping[str, int]) -> Nanos:
         """When what costs so much may leave, *now* or later. A window that nobody knows costs nothing."""
-        windows = [
-            (self._windows[name], cost) for name, cost in costs.items() if name in self._windows
-        ]
-        return max([now, self._until, *(window.due(now, cost) for window, cost in windows)])
+        due = max(now, self._until)
+        for name, cost in costs.items():
+            if name in self._windows:
+                due = max(due, self._windows[name].due(now, cost))
+        return due
 
     def _go(self, now: Nanos) -> None:
         while queue := self._urgent or self._waiting:

@@ -78,8 +78,7 @@ class Kernel:
             )
             self._core.reacts = self._strategies.react
         self._orders, self._balances = self.views.orders, self.views.balances
-        self._steps: dict[str, Callable[[Frame], None]] = {
-            "recv": self._received,
+        self._rare: dict[str, Callable[[Frame], None]] = {
             "response": self._responded,
             "failed": self._failed,
             "opened": self._opened,
@@ -117,16 +116,25 @@ class Kernel:
 
     def step(self, frame: Frame) -> Sequence[Outcome]:
         """Take *frame* in, whole; what it calls for may leave once the log is durable to its head."""
-        due = self._core.due
-        if due is not None and due <= frame.time:
-            self._core.fire(frame.time)
-        self._steps[frame.kind](frame)
+        core = self._core
+        if core.due is not None and core.due <= frame.time:
+            core.fire(frame.time)
+        if frame.kind == "recv":
+            lane = self._up.get(frame.lane)
+            if lane is None or lane.held is not None:
+                self._aside(lane, frame)
+            else:
+                lane.heard = frame.time
+                if self._take_in(lane.reading, frame) == 0:
+                    core.skipped += 1
+        else:
+            self._rare[frame.kind](frame)
         if self._orders.touched or self._balances.touched:
-            self._core.conclude(frame.time)
+            core.conclude(frame.time)
         self._commit()
         if self._strategies:
             self._strategies.react(frame.time)
-        return self._out()
+        return self._out() if core.out else ()
 
     def check(self, command: Command) -> None:
         """Whether `command` would do it.
@@ -209,22 +217,17 @@ class Kernel:
     def _closed(self, frame: Frame) -> None:
         self._feed(frame.lane).lanes.closed(frame)
 
-    def _received(self, frame: Frame) -> None:
-        """What was on its way when we hung up is nobody's, like a frame that nobody reads."""
-        lane = self._up.get(frame.lane)
-        if lane is None:
+    def _aside(self, lane: Lane | None, frame: Frame) -> None:
+        """What was on its way when we hung up is nobody's, like a frame that nobody reads.
+
+        While an account is surveyed, what its stream says waits, but not without end.
+        """
+        if lane is None or lane.held is None:
             self._core.skipped += 1
             return
         lane.heard = frame.time
-        if lane.held is not None:
-            self._hold(lane, lane.held, frame)
-        elif self._take_in(lane.reading, frame) == 0:
-            self._core.skipped += 1
-
-    def _hold(self, lane: Lane, held: list[Frame], frame: Frame) -> None:
-        """An account is being surveyed: what its stream says waits, but not without end."""
-        held.append(frame)
-        if len(held) >= SURVEY_HELD_MAX:
+        lane.held.append(frame)
+        if len(lane.held) >= SURVEY_HELD_MAX:
             self.trading[lane.part.command.exchange].account.survey.overrun(frame.time)
 
     def _responded(self, frame: Frame) -> None:

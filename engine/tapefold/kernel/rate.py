@@ -45,6 +45,8 @@ class Window:
     def due(self, now: Nanos, weight: int = 1) -> Nanos:
         """When *weight* more fits, *now* or later. What is heavier than the whole fits when it is empty."""
         over = self._sum + weight - self._rate.most
+        if over <= 0:
+            return now
         due = now
         for time, taken in self._taken:
             if over <= 0:

@@ -12,7 +12,7 @@ from tapefold.events import ZERO, Fees, InstrumentListed, RiskLimited
 from tapefold.folds.book_view import BookView
 from tapefold.folds.fees import reckoned
 from tapefold.folds.rules import Wanted, broken
-from tapefold.units import Level, Side, exactly, tidy
+from tapefold.units import ACCOUNT, Level, Side, exactly, tidy
 from tapefold.views import Views
 
 MARGIN: Final = Decimal("0.05")
@@ -37,24 +37,20 @@ class Wish(NamedTuple):
     @classmethod
     def of(cls, command: Submit, row: InstrumentListed, views: Views) -> "Wish":
         """What a command wishes for. A market order is reckoned by the book, or by its `worst`."""
-        with exactly():
-            reach = _reach(command, row, views)
-            price = _reckoned(command, reach)
-            order = Wanted(command.order_type, command.amount, price, command.quote_amount)
-            fees: Fees = ()
-            if price is not None:
-                amount, at = _traded(command, price)
-                fees = views.fees.estimate(
-                    row.instrument, command.side, command.order_type, amount, at
-                )
+        reach = _reach(command, row, views)
+        price = _reckoned(command, reach)
+        order = Wanted(command.order_type, command.amount, price, command.quote_amount)
+        fees: Fees = ()
+        if price is not None:
+            amount, at = _traded(command, price)
+            fees = views.fees.estimate(row.instrument, command.side, command.order_type, amount, at)
         return cls(row, command.side, order, _hold(command, price), fees, reach)
 
     @property
     def cost(self) -> Decimal:
         """All of it at the worst, in the asset that it pays with."""
         amount = self.order.amount if self.order.amount is not None else self.order.quote_amount
-        with exactly():
-            return (amount or ZERO) * self.hold
+        return ACCOUNT.multiply(amount or ZERO, self.hold)
 
 
 def refused(wish: Wish, views: Views) -> str:
@@ -64,14 +60,13 @@ def refused(wish: Wish, views: Views) -> str:
         return breaks
     if wish.order.order_type == "market" and not wish.hold:
         return "no_price"
-    with exactly():
-        for limit in views.risk.limits(wish.row.exchange, wish.row.instrument):
-            for rule in _passed(limit, wish, views):
-                return rule
-        asset = wish.row.quote if wish.side == "buy" else wish.row.base
-        if wish.cost > views.balances.available(wish.row.exchange, asset):
-            return "budget"
-    return ""
+    if limits := views.risk.limits(wish.row.exchange, wish.row.instrument):
+        with exactly():
+            for limit in limits:
+                for rule in _passed(limit, wish, views):
+                    return rule
+    asset = wish.row.quote if wish.side == "buy" else wish.row.base
+    return "budget" if wish.cost > views.balances.available(wish.row.exchange, asset) else ""
 
 
 def _passed(limit: RiskLimited, wish: Wish, views: Views) -> Iterator[str]:
@@ -84,7 +79,7 @@ def _passed(limit: RiskLimited, wish: Wish, views: Views) -> Iterator[str]:
         yield "risk_notional"
     if limit.open_orders_max:
         which = limit.instrument if limit.instrument >= 0 else None
-        if len(views.orders.live(limit.exchange, which)) >= limit.open_orders_max:
+        if views.orders.alive.count(limit.exchange, which) >= limit.open_orders_max:
             yield "risk_open_orders"
     if limit.band is not None:
         best = _opposite(wish.side, wish.row, views)
@@ -127,7 +122,8 @@ def _reckoned(command: Submit, reach: Decimal | None) -> Decimal | None:
     """The price that an order is reckoned with: by the book there is a margin, for it moves."""
     if reach is None or command.price is not None or command.worst is not None:
         return reach
-    return tidy(reach * (_ONE + MARGIN if command.side == "buy" else _ONE - MARGIN))
+    with exactly():
+        return tidy(reach * (_ONE + MARGIN if command.side == "buy" else _ONE - MARGIN))
 
 
 def _traded(command: Submit, price: Decimal) -> tuple[Decimal, Decimal]:

@@ -73,9 +73,9 @@ class Statements:
             self._doubted, self.owed = {}, {}
         self._doubted = {name: a for name, a in self._doubted.items() if a not in named}
         self.owed = {asset: None for asset in self.owed if asset not in named}
-        for order in views.orders.live(self._exchange):
+        for order in views.orders.alive.unopened(self._exchange):
             row = views.instruments.rows.get(order.instrument)
-            if row is None or order.status == "open" or not order.held:
+            if row is None or not order.held:
                 continue
             asset = row.quote if order.side == "buy" else row.base
             if asset in named and views.balances.held_elsewhere(self._exchange, asset):

@@ -142,7 +142,8 @@ class Trading:
             self.account.trade.cancel_live(time)
 
     def _row(self, time: Nanos, name: str) -> InstrumentListed:
-        row = self._feed.find(time, name)
+        found = self._core.views.instruments.find(name, self._feed.exchange)
+        row = found[0] if found else self._feed.find(time, name)
         assert row is not None, "a command is checked before it is carried out"
         return row
 

@@ -9,12 +9,13 @@ log.py       appending
 
 from tapefold.log.log import LOG_PENDING_MAX, Log, Sink, open_log
 from tapefold.log.reader import LogReader, Record, Tail, read_log
-from tapefold.log.segment import check_events
+from tapefold.log.segment import Piece, check_events
 
 __all__ = [
     "LOG_PENDING_MAX",
     "Log",
     "LogReader",
+    "Piece",
     "Record",
     "Sink",
     "Tail",

@@ -21,6 +21,7 @@ from tapefold.units import Nanos
 
 LOG_PENDING_MAX: Final = 1 << 16
 """Unwritten events from which on whoever reads frames should wait: about 5 MB."""
+_encode = encoder.encode
 
 
 class Sink(Protocol):
@@ -44,7 +45,7 @@ class Sink(Protocol):
         ...
 
 
-class _Piece(NamedTuple):
+class _Unstored(NamedTuple):
     """Events that were cut off to be one segment; it may not be stored yet."""
 
     first: int
@@ -72,18 +73,20 @@ class Log:
         self.head, self._chain, body = start or found
         self.base = start.head if start else 0
         """The position before the first one that can be read."""
-        self._body, self._cut = bytearray(body), len(body)
+        self._block = [body] if body else []
+        """The event bytes of the block that is open."""
+        self._cut = len(self._block)
+        """How much of it is in pieces."""
         if start and rows and body:  # the rest of a block is read after its beginning
             times = [0] * (start.head % BLOCK)
             rows.insert([(start.head - len(times) + 1, to_row(start.chain, times, body))])
         self._times: list[Nanos] = []
-        self._ready: list[_Piece] = []
-        self._unstored: deque[_Piece] = deque()
+        self._ready: list[_Unstored] = []
+        self._unstored: deque[_Unstored] = deque()
         self._writer: InlineWriter | ThreadWriter | None = None
         if rows:
             self._writer = (ThreadWriter if lock else InlineWriter)(rows, self.head)
-        self._encode_into = encoder.encode_into
-        self._followers = trio.lowlevel.ParkingLot()
+        self._followers, self._following = trio.lowlevel.ParkingLot(), 0
         self._ended = self._closed = False
 
     # Writing
@@ -93,12 +96,7 @@ class Log:
 
         Raises `OverflowError` or `TypeError` for one that cannot be written, and is as before.
         """
-        whole = len(self._body)
-        try:
-            self._encode_into(event, self._body, -1)
-        except Exception:  # any: half an event must not stay; it is raised again
-            del self._body[whole:]
-            raise
+        self._block.append(_encode(event))
         self.head += 1
         if self._rows is not None:
             self._times.append(time)
@@ -109,7 +107,7 @@ class Log:
         """A step is whole: hand it over if a block is full, and wake whoever follows."""
         if self._ready:
             self.flush()
-        if self._followers:
+        if self._following:
             self._followers.unpark_all()
 
     def flush(self) -> None:
@@ -168,7 +166,7 @@ class Log:
     @property
     def tail(self) -> Tail:
         """Where it ends, stored or not."""
-        return Tail(self.head, self._chain, bytes(self._body))
+        return Tail(self.head, self._chain, b"".join(self._block))
 
     @property
     def durable(self) -> int:
@@ -187,17 +185,16 @@ class Log:
 
     def _turn(self) -> None:
         self._cut_off()
-        self._chain = link(self._chain, self._body)
-        self._body.clear()
-        self._cut = 0
+        self._chain = link(self._chain, b"".join(self._block))
+        self._block, self._cut = [], 0
 
     def _cut_off(self) -> None:
         """Make a piece of what came since the last one."""
         if not self._times:
             return
         first = self.head - len(self._times) + 1
-        piece = _Piece(first, self._chain, self._times, bytes(self._body[self._cut :]))
-        self._times, self._cut = [], len(self._body)
+        piece = _Unstored(first, self._chain, self._times, b"".join(self._block[self._cut :]))
+        self._times, self._cut = [], len(self._block)
         self._ready.append(piece)
         while self._unstored and self._writer and self._unstored[0].last <= self._writer.durable:
             self._unstored.popleft()
@@ -234,16 +231,25 @@ class Log:
             if after >= self.head:
                 if self._ended:
                     return
-                await self._followers.park()
+                await self._park()
+
+    async def _park(self) -> None:
+        """Wait for the next commit, which asks whether anybody does."""
+        self._following += 1
+        try:
+            await self._followers.park()
+        finally:
+            self._following -= 1
 
     def digest(self) -> str:
         """Of every event up to the head, stored or not, as hex."""
-        return (link(self._chain, self._body) if self._body else self._chain).hex()
+        body = b"".join(self._block)
+        return (link(self._chain, body) if body else self._chain).hex()
 
-    def _open_piece(self) -> _Piece:
+    def _open_piece(self) -> _Unstored:
         """What was appended since the last piece was cut off."""
         first = self.head - len(self._times) + 1
-        return _Piece(first, self._chain, list(self._times), bytes(self._body[self._cut :]))
+        return _Unstored(first, self._chain, list(self._times), b"".join(self._block[self._cut :]))
 
     def __enter__(self) -> "Log":
         return self

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection, Iterable, Iterator
-from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from tapefold.events import AnyEvent, Event
 from tapefold.log.segment import (
     BLOCK,
     START,
+    Piece,
     Segment,
     decode,
     encoder,
@@ -54,14 +54,14 @@ class LogReader:
         if not last:
             return 0
         _, segment = next(self.segments(last))
-        return last + len(segment.times) - 1
+        return last + segment.count - 1
 
     def read(self, after: int = 0, until: int = POSITION_MAX) -> Iterator[Record]:
         """Every stored record past *after*, up to *until* and with it."""
         for first, segment in self.segments(after // BLOCK * BLOCK + 1, until):
-            if first + len(segment.times) <= after:
+            if first + segment.count <= after:
                 continue
-            yield from records(first, accumulate(segment.times), segment.events, after, until)
+            yield from records(first, segment.times, segment.events, after, until)
 
     def events(self, after: int = 0, until: int = POSITION_MAX) -> Iterator[AnyEvent]:
         """The same without positions and times: what folding needs, at half the price."""
@@ -70,6 +70,20 @@ class LogReader:
             if first <= after or first + len(events) - 1 > until:
                 events = events[max(0, after + 1 - first) : max(0, until + 1 - first)]
             yield from events
+
+    def pieces(self, after: int = 0, until: int = POSITION_MAX) -> Iterator[Piece]:
+        """The same as they are stored, for who wants to fold them: `Views.fold`."""
+        for first, segment in self.segments(after // BLOCK * BLOCK + 1, until):
+            count = segment.count
+            if first > after and first + count - 1 <= until:
+                yield Piece(first, count, segment.events)
+                continue
+            events = events_of(segment, first)[
+                max(0, after + 1 - first) : max(0, until + 1 - first)
+            ]
+            if events:
+                body = b"".join(map(encoder.encode, events))
+                yield Piece(max(first, after + 1), len(events), body)
 
     def only(
         self, kinds: Collection[type[Event]], after: int = 0, until: int = POSITION_MAX
@@ -83,7 +97,7 @@ class LogReader:
         wanted = only_of(frozenset(kinds))
         for first, segment in self.segments(after // BLOCK * BLOCK + 1, until):
             found = wanted(segment, first)
-            times = list(accumulate(segment.times)) if found else []
+            times = segment.times if found else []
             for position, event in found:
                 if after < position <= until:
                     yield Record(position, times[position - first], event)
@@ -95,10 +109,12 @@ class LogReader:
             if position != expected:
                 raise LogError(f"the log has a hole before position {position}")
             segment = from_row(state, position)
-            if not segment.times:
-                raise LogError(f"the log's segment at position {position} is empty")
+            if not 0 < segment.count <= BLOCK:
+                raise LogError(
+                    f"the log's segment at position {position} has {segment.count} events, not 1 to {BLOCK}"
+                )
             yield position, segment
-            expected = position + len(segment.times)
+            expected = position + segment.count
 
     def tail(self) -> Tail:
         """Where the log ends."""
@@ -108,7 +124,7 @@ class LogReader:
         body, head, chain = b"", 0, START
         for position, segment in self.segments((last - 1) // BLOCK * BLOCK + 1):
             body += segment.events
-            head, chain = position + len(segment.times) - 1, segment.chain
+            head, chain = position + segment.count - 1, segment.chain
         return Tail(head, link(chain, body), b"") if head % BLOCK == 0 else Tail(head, chain, body)
 
     def digest(self, position: int = POSITION_MAX) -> str:
@@ -123,7 +139,7 @@ class LogReader:
         for first, segment in self.segments(start + 1, position):
             chain = segment.chain
             events = events_of(segment, first)[: position + 1 - first]
-            whole = len(events) == len(segment.times)
+            whole = len(events) == segment.count
             body += segment.events if whole else b"".join(map(encoder.encode, events))
         return Tail(position, chain, bytes(body))
 
@@ -139,8 +155,9 @@ class LogReader:
                     "its events are not those that were written"
                 )
             events_of(segment, position)
+            _ = segment.times  # they, too, must be readable
             body += segment.events
-            head = position + len(segment.times) - 1
+            head = position + segment.count - 1
             if head % BLOCK == 0:
                 chain = link(chain, body)
                 body.clear()

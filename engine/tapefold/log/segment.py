@@ -11,8 +11,9 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from itertools import pairwise
-from typing import Any, Final, get_args
+from itertools import accumulate
+from operator import sub
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 
@@ -34,18 +35,40 @@ class Segment(msgspec.Struct, array_like=True, frozen=True):
     format: int
     chain: bytes
     """The digest up to the start of this segment's block."""
-    times: list[int]
-    """When each event's frame came: the first in nanoseconds since 1970, then differences."""
+    gaps: msgspec.Raw
+    """When each event's frame came: the first in nanoseconds since 1970, then differences. Packed, since
+    who folds needs none of it."""
     events: bytes
     """The events, one msgpack array after another."""
     crc: int
     """CRC-32 of the three before it: a damaged row is known as one."""
 
+    @property
+    def count(self) -> int:
+        """How many events it has: what msgpack says of the array of gaps. Raises `LogError`."""
+        packed = bytes(self.gaps)
+        wide = _WIDTHS.get(packed[0], 0)
+        if not wide and packed[0] & 0xF0 != 0x90:
+            raise LogError(_NO_TIMES)
+        return int.from_bytes(packed[1 : 1 + wide], "big") if wide else packed[0] & 0x0F
 
+    @property
+    def times(self) -> list[Nanos]:
+        """When each event's frame came. Raises `LogError`."""
+        try:
+            return list(accumulate(_ints(self.gaps)))
+        except ValueError as error:
+            raise LogError(_NO_TIMES) from error
+
+
+_NO_TIMES: Final = "the log has a segment whose times cannot be read"
+_WIDTHS: Final = {0xDC: 2, 0xDD: 4}
+"""In how many bytes a larger array says how many it has."""
 encoder = msgspec.msgpack.Encoder(order="deterministic")
 """Of events: one encoding for one event, whatever the process."""
 _state = msgspec.msgpack.Encoder().encode
 _segment = msgspec.msgpack.Decoder(Segment).decode
+_ints = msgspec.msgpack.Decoder(list[int]).decode
 _any = msgspec.msgpack.Decoder().decode
 _events = msgspec.msgpack.Decoder(list[AnyEvent]).decode
 _event = msgspec.msgpack.Decoder(AnyEvent).decode
@@ -62,7 +85,7 @@ def check_events(events: Sequence[AnyEvent]) -> None:
 
 def to_row(chain: bytes, times: list[Nanos], events: bytes) -> bytes:
     """A row's state, from what was appended."""
-    gaps = [times[0], *(b - a for a, b in pairwise(times))]
+    gaps = msgspec.Raw(_state([times[0], *map(sub, times[1:], times)]))
     return _state(Segment(FORMAT, chain, gaps, events, _crc(chain, gaps, events)))
 
 
@@ -83,8 +106,8 @@ def _first(state: bytes) -> object:
         return None
 
 
-def _crc(chain: bytes, gaps: list[int], events: bytes) -> int:
-    return zlib.crc32(events, zlib.crc32(_state(gaps), zlib.crc32(chain)))
+def _crc(chain: bytes, gaps: msgspec.Raw, events: bytes) -> int:
+    return zlib.crc32(events, zlib.crc32(gaps, zlib.crc32(chain)))
 
 
 def from_row(state: bytes, position: int) -> Segment:
@@ -95,7 +118,7 @@ def from_row(state: bytes, position: int) -> Segment:
         raise _unreadable(_first(state), position) from error
     if segment.format != FORMAT:
         raise _unreadable(segment.format, position)
-    if _crc(segment.chain, segment.times, segment.events) != segment.crc:
+    if _crc(segment.chain, segment.gaps, segment.events) != segment.crc:
         raise LogError(
             f"the log's segment at position {position} is damaged (its checksum differs)"
         )
@@ -104,7 +127,7 @@ def from_row(state: bytes, position: int) -> Segment:
 
 def events_of(segment: Segment, position: int) -> list[AnyEvent]:
     """A segment's events. Raises `LogError` for a word that this version does not know."""
-    return decode(segment.events, len(segment.times), position)
+    return decode(segment.events, segment.count, position)
 
 
 def decode(body: bytes, count: int, position: int) -> list[AnyEvent]:
@@ -113,6 +136,21 @@ def decode(body: bytes, count: int, position: int) -> list[AnyEvent]:
         return _events(_header(count) + body)
     except ValueError as error:
         raise _unknown(position) from error
+
+
+class Piece(NamedTuple):
+    """Events as they are stored."""
+
+    first: int
+    """The position of the first."""
+    length: int
+    """How many there are."""
+    body: bytes
+    """The events, one msgpack array after another."""
+
+    def decode(self, body: bytes, count: int) -> list[AnyEvent]:
+        """*count* of its events from their bytes. Raises `LogError`."""
+        return decode(body, count, self.first)
 
 
 class Only:
@@ -134,7 +172,7 @@ class Only:
     def __call__(self, segment: Segment, first: int) -> list[tuple[int, AnyEvent]]:
         """The wanted events of a segment, each with its position. Raises `LogError`."""
         try:
-            events = self._decode(_header(len(segment.times)) + segment.events)
+            events = self._decode(_header(segment.count) + segment.events)
         except ValueError as error:
             raise _unknown(first) from error
         wanted = self._wanted

@@ -12,8 +12,9 @@ from tapefold.overlay.edits import Edits
 from tapefold.overlay.expected import expect, merged
 from tapefold.overlay.verbs import edit, forget
 from tapefold.session import Meta, Session, new_session, write_start
-from tapefold.session.cassette import HEAD, interaction
+from tapefold.session.cassette import HEAD
 from tapefold.session.cassette import NAME as HTTP
+from tapefold.session.interactions import interaction
 from tapefold.session.meta import write_meta
 from tapefold.session.tape import TAPE, read_answered
 

@@ -5,8 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from tapefold.errors import SessionError
-from tapefold.session import Session
-from tapefold.sim import bundled
+from tapefold.session import Session, bundled
 
 _FILE = "session.toml"
 _SHOWN = 8

@@ -25,8 +25,8 @@ from tapefold.errors import AdapterError, Refused
 from tapefold.record.masking import Guard, mask_command, mask_frame, mask_headers, mask_out
 from tapefold.session import LiveWriter
 from tapefold.session.cassette import NAME as HTTP
-from tapefold.session.cassette import interaction
 from tapefold.session.files import LINE_MAX, open_plain
+from tapefold.session.interactions import interaction
 from tapefold.session.tape import ENGINE, heard, read_line, said, to_line, told
 from tapefold.units import Nanos
 

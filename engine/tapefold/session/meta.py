@@ -91,12 +91,13 @@ def read_meta(folder: Path) -> Meta:
     if len(data) > META_MAX:
         raise SessionError(f"{path} is longer than {META_MAX} bytes")
     try:
-        newest = msgspec.toml.decode(data, type=_Format).format
+        table = msgspec.toml.decode(data)
+        newest = msgspec.convert(table, _Format).format
         if newest > FORMAT:
             raise SessionError(
                 f"{folder} is of a newer tapefold (format {newest}, this one reads {FORMAT}): upgrade"
             )
-        meta = msgspec.toml.decode(data, type=Meta)
+        meta = msgspec.convert(table, Meta)
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors too
         raise SessionError(f"{path} cannot be read: {error}") from error
     for exchange in meta.exchanges:

@@ -17,7 +17,7 @@ import zstandard
 
 from tapefold.adapter import Command, Frame, Outgoing
 from tapefold.errors import Refused, SessionError
-from tapefold.session.cassette import HEAD, interaction
+from tapefold.session.cassette import HEAD
 from tapefold.session.cassette import NAME as HTTP
 from tapefold.session.files import NEW, create
 from tapefold.session.meta import Counts, Digests, Meta, write_meta
@@ -102,6 +102,9 @@ class SessionWriter:
     def frame(self, frame: Frame, headers: Mapping[str, str] = {}) -> None:
         """What came in; a response's whole, *headers* too, goes into http.yaml before its line."""
         if frame.kind == "response":
+            # PyYAML takes longer to import than the rest of this room, and most who import it only read.
+            from tapefold.session.interactions import interaction
+
             if self._http is None:
                 self._http = (self.folder / HTTP).open("xb")
                 self._http.write(HEAD)

@@ -28,10 +28,8 @@ An exchange's skin (its JSON, its update ids) stands beside its adapter. Nothing
 a real exchange, and every session made here says so: its source is `simulator`.
 """
 
-from pathlib import Path
 from typing import Final
 
-from tapefold.errors import SessionError
 from tapefold.sim.account import Holder
 from tapefold.sim.book import Resting
 from tapefold.sim.exchange import NO_ANSWER, Answer, Exchange, Published, Skin, load_skin
@@ -55,29 +53,10 @@ from tapefold.sim.spec import Spec
 from tapefold.sim.story import FUNDED, HOLDER, MINUTE, Lost, Story
 from tapefold.sim.venue import Venue
 
-BUNDLED: Final = "binance/minute-with-a-gap"
-"""The bundled session, below `cassettes/`: `MINUTE` with the seed `SEED`."""
 SEED: Final = 7
-"""Of the bundled session."""
-
-
-def bundled() -> Path:
-    """The session that comes with tapefold: in a checkout the repo's, else the package's own copy.
-
-    Raises `SessionError` where there is neither.
-    """
-    package = Path(__file__).parents[1]
-    places = [root / "cassettes" / BUNDLED for root in (package.parents[1], package)]
-    for place in places:
-        if (place / "session.toml").is_file():
-            return place
-    raise SessionError(
-        f"the bundled session is not there ({' or '.join(map(str, places))}): install tapefold anew"
-    )
-
+"""Of the bundled session, which is the story `MINUTE` (`tapefold.session.bundled`)."""
 
 __all__ = [
-    "BUNDLED",
     "FUNDED",
     "HOLDER",
     "MINUTE",
@@ -114,7 +93,6 @@ __all__ = [
     "Upset",
     "Venue",
     "Wish",
-    "bundled",
     "load_skin",
     "record",
 ]

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
+from tapefold.core import Half
 from tapefold.events import ZERO, Fees, OrderSubmitted
 from tapefold.folds.balances import Balances
-from tapefold.folds.book import Half
 from tapefold.folds.orders import ENDS, INFERRED, Order, Sum
 from tapefold.sim.market import Market
 from tapefold.sim.orders import Fill

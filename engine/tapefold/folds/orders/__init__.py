@@ -10,6 +10,7 @@ standing.py  what it is by that: its status, what is in doubt, what to ask, what
 order.py     one order, and what a fact does to it
 races.py     the table: which fact may come in which status, and why
 telling.py   what is and was not told yet, and hearing that it was
+alive.py     those that have not ended, and what they hold together
 names.py     which order has which of an exchange's ids
 orders.py    the fold: whose fact is it, and what may be forgotten
 """

@@ -68,7 +68,9 @@ class Sum(Struct, frozen=True, array_like=True):
             value += each.value
             for asset, fee in each.fees:
                 fees[asset] = fees.get(asset, ZERO) + fee
-        kept = tuple((asset, tidy(fees[asset])) for asset in sorted(fees) if fees[asset])
+        kept: Fees = ()
+        if fees:
+            kept = tuple((asset, tidy(fees[asset])) for asset in sorted(fees) if fees[asset])
         return cls(tidy(amount), tidy(value), kept)
 
     def plus(self, more: "Sum") -> "Sum":
@@ -111,9 +113,8 @@ class Fill(Struct, frozen=True, dict=True, array_like=True):
     @cached_property
     def money(self) -> Sum:
         """What it moved. The exchange's own value wins over price times amount: some round it."""
-        value = tidy(self.price * self.amount) if self.value is None else self.value
-        money = Sum(self.amount, value, self.fees or ())
-        return Sum.of((money,)) if money.fees else money
+        value = self.price * self.amount if self.value is None else self.value
+        return Sum.of((Sum(self.amount, value, self.fees or ()),))
 
 
 class Evidence(Struct, array_like=True):
@@ -148,10 +149,14 @@ class Evidence(Struct, array_like=True):
         self.seen |= new.seen
         self.expired |= new.expired
         self.executed = max(self.executed, new.executed)
-        self.valued = most(self.valued, new.valued)
-        self.charged = most(self.charged, new.charged)
-        self.final = most(self.final, new.final)
-        self.amount = most(self.amount, new.amount)
+        if new.valued is not None:
+            self.valued = most(self.valued, new.valued)
+        if new.charged is not None:
+            self.charged = most(self.charged, new.charged)
+        if new.final is not None:
+            self.final = most(self.final, new.final)
+        if new.amount is not None:
+            self.amount = most(self.amount, new.amount)
         self.settled = max(self.settled, new.settled)
         self.latest = max(self.latest, new.latest)
         for claim, reason in new.claims.items():
@@ -164,9 +169,7 @@ class Evidence(Struct, array_like=True):
     @property
     def owes_fees(self) -> bool:
         """A fill counts whose fee nobody has said."""
-        return any(
-            fill.fees is None for key, fill in self.fills.items() if key not in self.reverted
-        )
+        return None in [fill.fees for key, fill in self.fills.items() if key not in self.reverted]
 
     def copy(self) -> "Evidence":
         """The same, and from here on its own."""

@@ -20,13 +20,15 @@ class Names:
         self, exchange: str, exchange_order_id: str, instrument: int = UNLISTED
     ) -> Order | None:
         """The order of this id; None for none."""
-        found = self._orders.get((exchange, exchange_order_id), ())
+        found = self._orders.get((exchange, exchange_order_id))
+        if found is None:
+            return None
         if instrument != UNLISTED:
             found = [order for order in found if order.instrument in (instrument, UNLISTED)]
+        if len(found) <= 1:
+            return found[0] if found else None
         # The one that says its instrument first; then the older one, so that it is always the same.
-        return min(
-            found, key=lambda order: (order.instrument == UNLISTED, order.number), default=None
-        )
+        return min(found, key=lambda order: (order.instrument == UNLISTED, order.number))
 
     def add(self, order: Order) -> None:
         """From here on it is known by its `exchange_order_id`."""

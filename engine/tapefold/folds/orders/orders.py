@@ -1,7 +1,7 @@
 """The fold of orders: whose fact is it, what is to be told, and what may be forgotten."""
 
-from collections.abc import Container
-from typing import Final, TypeAlias
+from collections.abc import Callable, Container
+from typing import Any, Final, TypeAlias, get_args
 
 from msgspec import Struct
 
@@ -22,6 +22,7 @@ from tapefold.events import (
     RequestAnswered,
     Status,
 )
+from tapefold.folds.orders.alive import Alive
 from tapefold.folds.orders.evidence import ENDS, OrderFact
 from tapefold.folds.orders.life import DEFAULT
 from tapefold.folds.orders.names import Names
@@ -33,6 +34,8 @@ from tapefold.units import Nanos, exactly
 KEEP_MAX: Final = 4096
 """Orders kept that are told and proven, to know a repetition by; about 4 MB."""
 _Said: TypeAlias = OrderReported | FillReported | FillReverted | OrderNotFound
+_Asked: TypeAlias = OrderCancelRequested | RequestAnswered | DeadlinePassed
+_TOLD: Final = [kind for kind in get_args(AnyEvent) if issubclass(kind, Conclusion)]
 
 
 class State(Struct, frozen=True, array_like=True):
@@ -63,6 +66,8 @@ class Orders:
         self.by_id = Names()
         """Every order whose exchange's id is known."""
         self.rules: dict[str, AccountWatched] = {}
+        self.alive = Alive(self.rules)
+        """Those of ours that have not ended."""
         self.horizon: dict[str, Nanos] = {}
         """By exchange: what is not newer than this is no news of an order that was forgotten."""
         self.ignored = 0
@@ -71,9 +76,15 @@ class Orders:
         self._count = 0
         self._named: dict[str, dict[int, None]] = {}
         """The numbers of those that are not ours, by the client order id that they have."""
-        self._alive: dict[int, Order] = {}
         self._strangers: dict[int, Order] = {}
         self._done: dict[int, Order] = {}
+        self._hears: dict[type, Callable[[Any], None]] = {
+            OrderSubmitted: self._submitted,
+            AccountWatched: self._watched,
+            **dict.fromkeys(get_args(_Said), self._said),
+            **dict.fromkeys(get_args(_Asked), self._asked),
+            **dict.fromkeys(_TOLD, self._told),
+        }
 
     # What is there
 
@@ -87,11 +98,7 @@ class Orders:
 
     def live(self, exchange: str = "", instrument: int | None = None) -> list[Order]:
         """Those of ours that have not ended, in the order in which they were submitted."""
-        return [
-            order
-            for _, order in sorted(self._alive.items())
-            if exchange in ("", order.exchange) and instrument in (None, order.instrument)
-        ]
+        return self.alive.orders(exchange, instrument)
 
     def news(self, everything: bool = False, *, later: Container[int] = ()) -> list[AnyEvent]:
         """What is, minus what was told: to be appended to the log, and then applied.
@@ -99,22 +106,19 @@ class Orders:
         Asked after each step about what was touched, and at a run's start about *everything*. Those
         with the numbers *later* stay touched.
         """
-        touched, self.touched = self.touched, {}
-        for number, order in touched.items():
-            if number in later:
-                self.touched[number] = order
+        touched = self.touched
+        self.touched = {number: order for number, order in touched.items() if number in later}
         asked = {order.number: order for order in self._all()} if everything else touched
-        asked = {n: order for n, order in {**asked, **self._strangers}.items() if n not in later}
+        if everything or self._strangers or self.touched:
+            both = {**asked, **self._strangers}
+            asked = {n: order for n, order in both.items() if n not in later}
         if not asked:
             return []
-        nameless = {
-            order.exchange: True for order in self._alive.values() if not order.exchange_order_id
-        }
         with exactly():
             return [
                 event
                 for order in asked.values()
-                for event in news_of(order, waiting=order.exchange in nameless)
+                for event in news_of(order, waiting=self.alive.waits(order.exchange))
             ]
 
     def unanswered(self) -> list[RequestAnswered]:
@@ -125,20 +129,9 @@ class Orders:
 
     def apply(self, event: AnyEvent) -> None:
         """Take one event in. Nothing is refused, since it happened; what is about no order, is not ours."""
-        with exactly():
-            match event:
-                case OrderSubmitted():
-                    self._submitted(event)
-                case OrderReported() | FillReported() | FillReverted() | OrderNotFound():
-                    self._learn(self._whose(event), event)
-                case OrderCancelRequested() | RequestAnswered() | DeadlinePassed():
-                    self._learn(self.ours.get(event.client_order_id), event)
-                case Conclusion():
-                    self._told(event)
-                case AccountWatched():
-                    self._watched(event)
-                case _:
-                    pass
+        if hear := self._hears.get(type(event)):
+            with exactly():
+                hear(event)
 
     def _submitted(self, event: OrderSubmitted) -> None:
         name, adopted = event.client_order_id, None
@@ -160,9 +153,18 @@ class Orders:
             # Nothing is sent, so no answer will come: what we have not heard of yet is to be asked for.
             order.submit = "answered" if order.evidence.seen else "unanswered"
             self.by_id.add(order)
-        order.changed()
+        order.weigh()
         self.ours[name] = order
-        self._changed(order)
+        if event.exchange_order_id or order.doubt:
+            self._changed(order)
+        else:
+            self._place(order)  # of one that is just wanted there is nothing to tell yet
+
+    def _said(self, event: _Said) -> None:
+        self._learn(self._whose(event), event)
+
+    def _asked(self, event: _Asked) -> None:
+        self._learn(self.ours.get(event.client_order_id), event)
 
     def _learn(self, order: Order | None, fact: OrderFact) -> None:
         if order is None:
@@ -244,30 +246,36 @@ class Orders:
         return [every[number] for number in sorted(every)]
 
     def _changed(self, order: Order) -> None:
+        order.weigh()
         self.touched[order.number] = order
         self._place(order)
 
     def _place(self, order: Order) -> None:
         """Put it where it belongs: alive, unknown, or told and proven. Forget the oldest of the last."""
-        number = order.number
-        self._alive.pop(number, None)
-        if order.intent is None and order.client_order_id:
-            self._named.setdefault(order.client_order_id, {})[number] = None
-        if order.intent is not None and order.status not in ENDS:
-            self._alive[number] = order
-        if order.intent is None and not order.told.foreign:
-            self._strangers[number] = order
+        if order.intent is None:
+            self._place_strange(order)
+        elif order.ended:
+            self.alive.drop(order)
         else:
-            self._strangers.pop(number, None)
+            self.alive.put(order)
         if order.quiet:
-            self._done.setdefault(number, order)
+            self._done.setdefault(order.number, order)
         else:
-            self._done.pop(number, None)
+            self._done.pop(order.number, None)
         while len(self._done) > self.keep_max:
             old = next(iter(self._done.values()))
             self._drop(old)
             past = self.horizon.get(old.exchange, 0)
             self.horizon[old.exchange] = max(past, old.evidence.latest)
+
+    def _place_strange(self, order: Order) -> None:
+        """The same with one that is not ours."""
+        if order.client_order_id:
+            self._named.setdefault(order.client_order_id, {})[order.number] = None
+        if order.told.foreign:
+            self._strangers.pop(order.number, None)
+        else:
+            self._strangers[order.number] = order
         while len(self._strangers) > max(1, self.keep_max):
             # Nothing of it was told, so it may come again: no horizon.
             self._drop(next(iter(self._strangers.values())))
@@ -278,7 +286,8 @@ class Orders:
             numbers.pop(order.number, None)
             if not numbers:
                 del self._named[order.client_order_id]
-        for orders in (self._alive, self._strangers, self._done, self.touched):
+        self.alive.drop(order)
+        for orders in (self._strangers, self._done, self.touched):
             orders.pop(order.number, None)
         self.by_id.remove(order)
         if order.intent is not None:
@@ -302,13 +311,15 @@ class Orders:
     def restore(self, state: State) -> None:
         """From canonical data, into a fold that is new."""
         self._count, self.ignored = state.count, state.ignored
-        self.rules, self.horizon = {**state.rules}, {**state.horizon}
+        self.rules.update(state.rules)
+        self.horizon = {**state.horizon}
         by_number = {order.number: order.copy() for order in state.orders}
         for number, order in by_number.items():
             if order.intent is not None:
                 self.ours[order.client_order_id] = order
                 if order.status not in ENDS:
-                    self._alive[number] = order
+                    with exactly():
+                        self.alive.put(order)
             if order.intent is None and order.client_order_id:
                 self._named.setdefault(order.client_order_id, {})[number] = None
             if order.exchange_order_id:

@@ -5,17 +5,19 @@ when the trades come.
 """
 
 from decimal import Decimal
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from tapefold.events import ZERO, Doubt, Status
 from tapefold.folds.orders.evidence import ENDS, INFERRED, NONE, Evidence, Sum
 from tapefold.folds.orders.life import Life
-from tapefold.units import exactly, tidy
+from tapefold.units import tidy
 
 Due: TypeAlias = Literal["", "fills", "query", "cancel"]
 
 
-class Standing(NamedTuple):
+class Standing(Struct, frozen=True, gc=False):
     """What all of it comes to, now."""
 
     fills: dict[str, Sum]
@@ -33,14 +35,9 @@ class Standing(NamedTuple):
 
 
 def stand(order: Life) -> Standing:
-    """All of it at once."""
-    with exactly():
-        return _stand(order)
-
-
-def _stand(order: Life) -> Standing:
+    """All of it at once. To be computed within `exactly()`."""
     fills = counted(order)
-    done = Sum.of(fills.values())
+    done = _together(fills)
     behind = behind_of(order.evidence, done)
     status = status_of(order, done, behind)
     owes = owes_fees(order, fills)
@@ -56,11 +53,22 @@ def _stand(order: Life) -> Standing:
     )
 
 
+def _together(fills: dict[str, Sum]) -> Sum:
+    """All of them. Most orders have one fill or none, which need not be added up."""
+    if len(fills) > 1:
+        return Sum.of(fills.values())
+    return next(iter(fills.values()), NONE)
+
+
 def counted(order: Life) -> dict[str, Sum]:
     """Every execution that counts: those reported, and what must be inferred since no trade came."""
     known = order.evidence
-    every = {key: fill.money for key, fill in known.fills.items()}
-    fills = {key: sum_ for key, sum_ in every.items() if key not in known.reverted and sum_ != NONE}
+    every: dict[str, Sum] = {}
+    fills: dict[str, Sum] = {}
+    for key, fill in known.fills.items():
+        every[key] = sum_ = fill.money
+        if key not in known.reverted and sum_ != NONE:
+            fills[key] = sum_
     if known.valued is None:
         return fills
     executed, value = known.valued
@@ -78,9 +86,12 @@ def counted(order: Life) -> dict[str, Sum]:
 
 def behind_of(known: Evidence, done: Sum) -> Decimal:
     """How much is stated to be executed, and not accounted for; negative where more was heard."""
+    stated = max(known.final or ZERO, known.executed)
+    if not known.reverted and stated == done.amount:
+        return ZERO
     # What was taken back was part of the statement, too.
     back = sum((known.fills[key].amount for key in known.reverted if key in known.fills), ZERO)
-    return tidy(max(known.final or ZERO, known.executed) - done.amount - back)
+    return tidy(stated - done.amount - back)
 
 
 def status_of(order: Life, done: Sum, behind: Decimal) -> Status:
@@ -88,7 +99,8 @@ def status_of(order: Life, done: Sum, behind: Decimal) -> Status:
     known, lost = order.evidence, order.missing >= order.rules.missing_max
     traded = done.amount > 0 or known.executed > 0
     purged = order.rules.purges and not traded and order.missing > 0
-    if order.amount is not None and done.amount >= order.amount > 0:
+    amount = order.amount
+    if amount is not None and done.amount >= amount > 0:
         return "filled"  # the fills prove it, whatever anybody says
     if claim := _claim(order, traded=traded):
         return _ended(order, claim, behind, purged=purged)
@@ -123,7 +135,8 @@ def _ended(order: Life, claim: Status, behind: Decimal, *, purged: bool) -> Stat
 
 def doubt_of(order: Life, status: Status, done: Sum, behind: Decimal) -> Doubt:
     """What is not known about it."""
-    if order.amount is not None and done.amount > order.amount:
+    amount = order.amount
+    if amount is not None and done.amount > amount:
         return "overfilled"
     if status == "closing" or behind > 0:
         return "unreconciled"

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from tapefold.events import (
     UNLISTED,
+    ZERO,
     AnyEvent,
     Conclusion,
     FillCorrected,
@@ -54,7 +55,8 @@ def news_of(order: Order, *, waiting: bool = False) -> Iterator[AnyEvent]:
         yield from _foreign(order, waiting=waiting)
         return
     told, name, latest = order.told, order.client_order_id, order.evidence.latest
-    yield from _taken_back(order)
+    if told.abroad:
+        yield from _taken_back(order)
     seen = order.evidence.seen or order.standing.fills
     if seen and not (told.accepted or told.ended):
         yield OrderAccepted(client_order_id=name, time_exchange=latest)
@@ -97,7 +99,8 @@ def hear(order: Order, event: Conclusion) -> None:
 
 
 def _add(fills: dict[str, Sum], event: FillTold) -> None:
-    now = fills.pop(event.fill_id, NONE).plus(Sum(event.amount, event.value, event.fees))
+    more, before = Sum(event.amount, event.value, event.fees), fills.pop(event.fill_id, None)
+    now = before.plus(more) if before else Sum.of((more,))
     if now != NONE:
         fills[event.fill_id] = now
 
@@ -121,6 +124,8 @@ def _foreign(order: Order, *, waiting: bool) -> Iterator[AnyEvent]:
 def _end(order: Order, *, stirred: bool) -> Iterator[AnyEvent]:
     """The end, once; after it, whatever holds now. *stirred*: its fills changed since."""
     told, status, done, known = order.told, order.status, order.done, order.evidence
+    if not told.ended and status not in TOLD:
+        return
     sums: Any = {
         "client_order_id": order.client_order_id,
         "time_exchange": known.latest,
@@ -129,9 +134,8 @@ def _end(order: Order, *, stirred: bool) -> Iterator[AnyEvent]:
         "fees": done.fees,
     }
     if not told.ended:
-        if status in TOLD:
-            reason = known.claims.get(status, "not_found" if order.missing else "")
-            yield TOLD[status](**sums, reason=reason)
+        reason = known.claims.get(status, "not_found" if order.missing else "")
+        yield TOLD[status](**sums, reason=reason)
     elif stirred or (told.ended, told.total) != (status, done):
         yield OrderCorrected(**sums, status=status, reason=f"was_{told.ended}")
 
@@ -146,13 +150,17 @@ def _taken_back(order: Order) -> Iterator[AnyEvent]:
 def _fills(order: Order) -> Iterator[AnyEvent]:
     """The fills that count, minus those told: first what gives way, then what is new."""
     told, counted, fills = order.told, order.standing.fills, order.evidence.fills
-    executed = Sum.of(told.fills.values()).amount
+    if told.fills == counted:
+        return
+    executed = sum((each.amount for each in told.fills.values()), ZERO)
     new: list[tuple[int, int, str, Sum]] = []
     every = {**told.fills, **counted}
     for key in sorted(key for key in every if told.fills.get(key) != counted.get(key)):
-        more = counted.get(key, NONE).minus(told.fills.get(key, NONE))
+        more, before = counted.get(key, NONE), told.fills.get(key)
+        if before is not None:
+            more = more.minus(before)
         grown = key == INFERRED and more.amount > 0 and more.value > 0
-        if grown or key not in told.fills:
+        if grown or before is None:
             time = fills[key].time_exchange if key in fills else order.evidence.latest
             # In the exchange's order, and so that 9 is before 10.
             new.append((time, len(key), key, more))

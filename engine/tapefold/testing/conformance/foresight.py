@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from tapefold.events import AnyEvent, BookDelta, BookSnapshot, InstrumentListed, pack
+from tapefold.core import pack
+from tapefold.events import AnyEvent, BookDelta, BookSnapshot, InstrumentListed
 from tapefold.testing.conformance.market import Market
 from tapefold.testing.conformance.truth import Digits, Levels, finest, rescaled
 from tapefold.testing.conformance.walk import Walk

@@ -9,8 +9,8 @@ from typing import Any, Final, cast
 
 from tapefold.adapter import Adapter, Channel, Purpose, exchanges, load_adapter
 from tapefold.errors import AdapterError, BadInput
-from tapefold.session import Session
-from tapefold.sim import Skin, bundled, load_skin
+from tapefold.session import Session, bundled
+from tapefold.sim import Skin, load_skin
 from tapefold.testing.conformance.asking import TOKEN
 from tapefold.testing.conformance.checks import (
     Checked,

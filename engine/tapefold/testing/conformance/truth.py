@@ -10,7 +10,8 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from tapefold.adapter import BookRule
-from tapefold.events import BookDelta, BookSnapshot, pack, unpack
+from tapefold.core import pack, unpack
+from tapefold.events import BookDelta, BookSnapshot
 
 Levels: TypeAlias = dict[int, int]
 """Sizes by price, both in a scale."""
