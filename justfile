@@ -30,6 +30,14 @@ fix:
 replay *arguments:
     tapefold replay {{arguments}}
 
+# Build the compiled core anew, after a change of _core.pyx
+build:
+    pip install -e .
+
+# Count the work of the hot paths, and compare it with its bounds; --renew sets new ones
+speed *options:
+    .ci/speed {{options}}
+
 # All that the project is held to, as it is held to it
 ci:
     .ci/run
