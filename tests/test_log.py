@@ -540,6 +540,15 @@ def test_a_hole_is_named(tmp_path: Path, position: int) -> None:
             assert one_line(caught, "hole before position", str(position + 49)[:1])
 
 
+def test_a_segment_of_more_than_a_block_is_an_error_of_the_log(tmp_path: Path) -> None:
+    path = stored(tmp_path / "a.log", 3)
+    body = b"".join(encoder.encode(event_at(n)) for n in range(1, BLOCK + 2))
+    rewrite(path, 1, lambda state: to_row(bytes(32), [TIME] * (BLOCK + 1), body))
+    with read_log(path) as reader, pytest.raises(LogError) as caught:
+        list(reader.pieces())
+    assert one_line(caught, "position 1 ", BLOCK + 1)
+
+
 def test_times_that_are_not_one_to_an_event_are_an_error_of_the_log(tmp_path: Path) -> None:
     path = stored(tmp_path / "a.log")
 

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from bench.entries import TITLES
 from bench.results import Refused, Results
 
-WIDTH: Final = 900
-NAMES: Final = 300
+WIDTH: Final = 960
+NAMES: Final = 360
 """Pixels left of the bars, for names."""
 BAR: Final = 22
 _TOP: Final = 46
