@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from msgspec import Raw
 from two_cores import DEFINITION, NATIVE, OFTEN, alone, outcome, same
 
-from tapefold.core import NOTHING, unpack
-from tapefold.units import DIGITS_MAX, TooFine, TooLarge, plain, scale
+from tapefold.core import NOTHING, pack_levels, pack_sides, unpack
+from tapefold.units import DIGITS_MAX, Scale, TooFine, TooLarge, plain
 
 ALPHABET = "0123456789.+-_,eE \t\n\0/:٣１²½\u06f0\ud800\udfff\U0001d7ce\x7f\x80ÿ"
 """Digits, what stands beside them in ASCII, other scripts' digits, and halves of characters."""
@@ -61,7 +61,7 @@ texts = st.one_of(
 def test_a_number_is_the_same_or_refused_the_same(text: str, digits: int) -> None:
     """Also where a scale remembers it: from the text, and once more from what it remembers."""
     once = same("scaled", text, digits)
-    memo = scale(digits).__getitem__
+    memo = Scale(digits).__getitem__
     assert outcome(memo, text) == outcome(memo, text) == once
 
 
@@ -140,6 +140,7 @@ elements = st.one_of(
 )
 seeds = st.integers(0, 2**32)
 good_rows = st.builds(rows_of, st.integers(0, 20), seeds)
+fitting_rows = st.lists(st.tuples(*[st.integers(0, 10**9).map(str)] * 2), max_size=5)
 odd_rows: st.SearchStrategy[list[Any]] = st.lists(
     st.lists(elements, min_size=2, max_size=2) | st.lists(elements, max_size=3), max_size=4
 )
@@ -182,6 +183,30 @@ def test_packed_levels_are_the_numbers_of_their_texts(
             assert [[value for _, value in column] for column in columns] == [prices, sizes]
         else:
             assert (kind, data) in [wrong[:2] for column in columns for wrong in column]
+
+
+@settings(OFTEN, max_examples=400)
+@given(good_rows, good_rows, scales)
+@example([], [("1", "2")], (0, 0))
+def test_both_sides_together_are_packed_as_each_by_itself(
+    bids: list[tuple[str, str]], asks: list[tuple[str, str]], scale: tuple[int, int]
+) -> None:
+    alone = [packed(compact(rows), scale) for rows in (bids, asks)]
+    together = outcome(lambda: [*map(bytes, pack_sides(bids, asks, *scale))])
+    if all(kind is Raw for kind, *_ in alone):
+        assert together == (list, [data for _, data, *_ in alone])
+    else:  # of two faults either may be told
+        assert together[0] in [kind for kind, *_ in alone]
+
+
+@given(fitting_rows, fitting_rows)
+def test_what_was_packed_last_is_unpacked_as_what_was_read_from_a_disk(
+    bids: list[tuple[str, str]], asks: list[tuple[str, str]]
+) -> None:
+    """It is remembered, until something else is packed; bytes that are equal are something else."""
+    given = (*pack_sides(bids, asks, 9, 9), pack_levels(compact(bids), 9, 9))
+    for blob in given:
+        assert unpack(blob) == unpack(bytes(blob))
 
 
 @settings(OFTEN, max_examples=150)

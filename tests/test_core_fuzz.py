@@ -7,7 +7,7 @@ past an input may end it. `.ci/sanitize` gives the same to a core that is watche
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from captures import ROOT
@@ -90,6 +90,8 @@ def test_a_difference_in_a_fold_is_seen(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_difference_in_a_frame_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     class Wrong(Plain):
+        reads: ClassVar[bool] = True
+
         def read(self, data: bytes, price_digits: int, size_digits: int) -> tuple[Any, ...]:
             return 1, 2, "ETHUSDT", 3, 4, 5, True
 

@@ -54,7 +54,6 @@ _USED: Final = {
     "tapefold.views.fold_events",
     "tapefold_adapters.binance.exchange.Plain",
     "tapefold_adapters.binance.messages.pack_levels",
-    "tapefold_adapters.binance.streams.pack_levels",
 }
 """Where they are known at least."""
 

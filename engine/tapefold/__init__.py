@@ -67,7 +67,18 @@ from tapefold.adapter import (
     load_adapter,
     trader,
 )
-from tapefold.core import NOTHING, Plain, PlainKind, level_texts, pack, pack_levels, scaled
+from tapefold.core import (
+    NOTHING,
+    Levels,
+    Plain,
+    PlainKind,
+    PlainRead,
+    level_texts,
+    pack,
+    pack_levels,
+    pack_sides,
+    scaled,
+)
 from tapefold.engine import Engine, Live, open_engine
 from tapefold.errors import (
     AdapterError,
@@ -168,6 +179,7 @@ from tapefold.strategy import HEARD, Reaction, Strategy
 from tapefold.units import (
     DIGITS_MAX,
     MINUTE,
+    SCALES,
     SECOND,
     Level,
     Nanos,
@@ -179,7 +191,6 @@ from tapefold.units import (
     exact,
     exactly,
     fixed,
-    scale,
     tidy,
 )
 from tapefold.verify import Verified, verify_log, verify_session
@@ -190,6 +201,7 @@ __all__ = [
     "HEARD",
     "MINUTE",
     "NOTHING",
+    "SCALES",
     "SECOND",
     "UNLISTED",
     "ZERO",
@@ -249,6 +261,7 @@ __all__ = [
     "KeyRefused",
     "Known",
     "Level",
+    "Levels",
     "LimitRisk",
     "Limits",
     "Listing",
@@ -281,6 +294,7 @@ __all__ = [
     "Outcome",
     "Plain",
     "PlainKind",
+    "PlainRead",
     "Purpose",
     "Query",
     "Quote",
@@ -352,9 +366,9 @@ __all__ = [
     "open_log",
     "pack",
     "pack_levels",
+    "pack_sides",
     "read_log",
     "replay_report",
-    "scale",
     "scaled",
     "tidy",
     "trader",

@@ -61,31 +61,65 @@ cdef const uint8_t* number(
     cdef const uint8_t* start = at
     cdef uint64_t whole = 0
     cdef Py_ssize_t places = 0
-    cdef uint8_t digit
-    while at < end:
-        digit = at[0] - 48
-        if digit > 9:
-            break
-        whole = whole * 10 + digit
-        at += 1
+    at = digits_of(at, end, &whole)
     if at == start or at - start + digits > DIGITS_MAX:
         return NULL
     if at < end and at[0] == c".":
-        at += 1
-        start = at
-        while at < end:
-            digit = at[0] - 48
-            if digit > 9:
-                break
-            if places < digits:
-                whole = whole * 10 + digit
-                places += 1
-            elif digit:
+        start = at + 1
+        if 0 < digits < 9 and end - start >= 8 and eight(start, digits, &whole):
+            at = start + 8
+            places = digits
+        else:
+            at = digits_of(start, start + digits if end - start > digits else end, &whole)
+            places = at - start
+        if places == digits:  # whatever follows must be zero
+            while at < end and at[0] == c"0":
+                at += 1
+            if at < end and is_digit(at[0]):
                 return NULL  # too fine
-            at += 1
         if at == start or at - start > digits + 63:  # with so many zeros it is no number either
             return NULL
     value[0] = <int64_t>whole * TEN[digits - places]
+    return at
+
+
+cdef inline bint is_digit(uint8_t letter) noexcept nogil:
+    return <uint8_t>(letter - 48) <= 9
+
+
+cdef inline bint eight(const uint8_t* at, Py_ssize_t digits, uint64_t* whole) noexcept nogil:
+    """Read eight decimals at once, of which all past *digits* are zero: how an exchange's crypto is printed.
+
+    False where they are not so, and nothing was done. A byte holds a digit, the first the lowest byte.
+    """
+    cdef uint64_t decimals = (
+        <uint64_t>at[0] | <uint64_t>at[1] << 8 | <uint64_t>at[2] << 16 | <uint64_t>at[3] << 24
+        | <uint64_t>at[4] << 32 | <uint64_t>at[5] << 40 | <uint64_t>at[6] << 48 | <uint64_t>at[7] << 56
+    )
+    decimals ^= <uint64_t>0x3030303030303030  # of a digit its value is left
+    if (decimals | decimals + <uint64_t>0x7676767676767676) & <uint64_t>0x8080808080808080:
+        return False  # one of them is above 9
+    if digits < 8 and decimals >> 8 * digits:
+        return False
+    decimals <<= 8 * (8 - digits)  # as many zeros before them: the value is that of eight digits
+    decimals = decimals * 10 + (decimals >> 8)  # pairs, then fours, then all
+    decimals = (
+        (decimals & <uint64_t>0x000000FF000000FF) * <uint64_t>0x000F424000000064
+        + (decimals >> 16 & <uint64_t>0x000000FF000000FF) * <uint64_t>0x0000271000000001
+    ) >> 32
+    whole[0] = whole[0] * <uint64_t>TEN[digits] + decimals
+    return True
+
+
+cdef inline const uint8_t* digits_of(
+    const uint8_t* at, const uint8_t* end, uint64_t* whole
+) noexcept nogil:
+    """Read digits, behind those that were read already; too many make no sense of it, and no harm."""
+    cdef uint64_t value = whole[0]
+    while at < end and is_digit(at[0]):
+        value = value * 10 + (at[0] - 48)
+        at += 1
+    whole[0] = value
     return at
 
 
@@ -280,12 +314,14 @@ KINDS = {
 cdef class Plain:
     """Reads the messages of one stream: `tapefold.core.plain.Plain`."""
 
+    reads = True
     cdef bytes head, symbol  # the symbol as it stands there, in its quotes
     cdef str native
     cdef tuple made  # what it was made of
     cdef Field fields[FIELDS_MAX]
     cdef Py_ssize_t count
     cdef unsigned int needed
+    cdef bint levels  # whether there are any among the fields
 
     def __init__(self, bytes head not None, str symbol not None, fields not None):
         cdef bytes spelled
@@ -293,12 +329,13 @@ cdef class Plain:
         check(symbol, fields)  # so there is room for each of them
         self.made = head, symbol, fields
         self.head, self.native, self.symbol = head, symbol, b'"%s"' % symbol.encode()
-        self.count = self.needed = 0
+        self.count = self.needed = self.levels = 0
         for key, kind in fields.items():
             field = &self.fields[self.count]
             spelled = key.encode()
             memcpy(field.key, PyBytes_AS_STRING(spelled), len(spelled))
             field.length, field.kind = len(spelled), KINDS[kind.rstrip("?")]
+            self.levels |= field.kind == LEVELS
             if not kind.endswith("?"):
                 self.needed |= 1 << self.count
             self.count += 1
@@ -312,6 +349,7 @@ cdef class Plain:
         cdef const uint8_t* at
         cdef const uint8_t* stop
         cdef Said said
+        cdef list sides = [] if self.levels else None
         cdef Py_ssize_t length = len(self.head)
         if not isinstance(data, bytes):  # a class of its own is welcome: a binary frame is one
             return None
@@ -322,7 +360,6 @@ cdef class Plain:
         if not (0 <= price_digits <= DIGITS_MAX and 0 <= size_digits <= DIGITS_MAX):
             return None
         said.digits[0], said.digits[1], said.seen = price_digits, size_digits, 0
-        sides = []
         at = self.take(at + length, stop, &said, sides)
         if at == NULL or stop - at != 1 or at[0] != c"}":
             return None
@@ -387,7 +424,9 @@ cdef class Plain:
             m = guess + n
             if m >= self.count:
                 m -= self.count
-            if self.fields[m].length == length and not memcmp(self.fields[m].key, key, length):
+            if self.fields[m].length != length or self.fields[m].key[0] != key[0]:
+                continue
+            if length == 1 or not memcmp(self.fields[m].key, key, length):
                 return m
         return -1
 

@@ -38,6 +38,8 @@ MEMO_MAX: Final = 1 << 14
 _PLACES_MAX: Final = 40
 """More before or after the point cannot be an account number."""
 _NUMBER = re.compile(r"[0-9]{1,60}(?:\.[0-9]{1,60})?", re.ASCII).fullmatch
+_SHORT: Final = len(str(SCALED_MAX))
+"""Any number of fewer digits fits into 63 bits."""
 _TIDY_ENDS = frozenset("123456789")
 _ZEROS = tuple("0" * n for n in range(64))
 
@@ -67,13 +69,15 @@ def scaled(text: str, digits: int) -> int:
     extra = len(part) - digits
     if extra <= 0:
         body = whole + part + _ZEROS[-extra]
-    elif part[digits:] == _ZEROS[min(extra, 63)]:
+    elif extra < len(_ZEROS) and part[digits:] == _ZEROS[extra]:
         body = whole + part[:digits]
     else:
         raise _too_fine(text)
     # `isdigit` takes Arabic and other digits too, hence `isascii`.
     if not (whole and body.isdigit() and body.isascii() and (part or not point)):
         raise ValueError(text)
+    if len(body) < _SHORT:
+        return int(body)
     value = int(body) if len(body) < 100 else SCALED_MAX
     if value >= SCALED_MAX:
         raise TooLarge(text)
@@ -103,17 +107,18 @@ class Scale(dict[str, int]):
         return value
 
 
-@cache
-def scale(digits: int) -> Scale:
-    """The one `Scale` of so many digits."""
-    return Scale(digits)
+SCALES: Final = tuple(map(Scale, range(DIGITS_MAX + 1)))
+"""The one `Scale` of so many digits."""
 
 
 @cache
-def _uniform(wire: int) -> re.Pattern[str]:
-    """A column of numbers with *wire* decimals each, none of them above 18 digits in all."""
-    part = rf"\.[0-9]{{{wire}}}" if wire else ""
-    one = rf"[0-9]{{1,{18 - wire}}}{part}"
+def _uniform(wire: int, digits: int) -> re.Pattern[str]:
+    """A column of numbers with *wire* decimals each, of which zero are those past *digits*.
+
+    None of them is above 18 digits in all.
+    """
+    part = rf"\.[0-9]{{{digits}}}{_ZEROS[wire - digits]}" if wire else ""
+    one = rf"[0-9]{{1,{18 - wire}}}+{part}"
     return re.compile(rf"{one}(?:,{one})*", re.ASCII)
 
 
@@ -130,15 +135,11 @@ def column(texts: Sequence[str], digits: int) -> list[int]:
     point = first.find(".")
     wire = len(first) - point - 1 if point >= 0 else 0
     joined = ",".join(texts)
-    if wire >= 18 or wire < digits or not _uniform(wire).fullmatch(joined):
+    if not 0 <= digits <= wire < 18 or not _uniform(wire, digits).fullmatch(joined):
         return [scaled(text, digits) for text in texts]
-    if wire > digits:  # all of them must end with so many zeros, which are cut off
-        zeros = _ZEROS[wire - digits] + ","
-        joined += ","
-        if joined.count(zeros) != len(texts):
-            return [scaled(text, digits) for text in texts]
-        joined = joined.replace(zeros, ",")[:-1]
-    values = list(map(int, joined.replace(".", "").split(",")))
+    zeros = _ZEROS[wire - digits]  # at the end of each of them
+    body = joined.replace(".", "")[: -len(zeros) or None]
+    values = list(map(int, body.split(zeros + ",")))
     if len(values) != len(texts):  # a comma stood in one of them
         return [scaled(text, digits) for text in texts]
     return values

@@ -15,8 +15,10 @@ from tapefold import (
     InstrumentListed,
     Known,
     Plain,
+    PlainRead,
     Request,
     Stream,
+    TooFine,
     Topic,
     WrongInstrument,
 )
@@ -66,9 +68,9 @@ _Wrapped: TypeAlias = OfDepth | OfTrade | OfAggregateTrade | OfTicker
 _Read: TypeAlias = Callable[[bytes], _Wrapped]
 _Bare: TypeAlias = Callable[[bytes], Message]
 _Tell: TypeAlias = Callable[[InstrumentListed, tuple[Any, ...]], AnyEvent]
-_Route: TypeAlias = tuple[str, Plain, _Tell, bytes, _Read]
-"""The frames of one stream: of which instrument; how those are read that are spelled plainly, and what
-they tell; what all begin with; how the others are read."""
+_Route: TypeAlias = tuple[str, PlainRead | None, _Tell, bytes, _Read]
+"""The frames of one stream: of which instrument; how those are read that are spelled plainly, if there is
+a way, and what they tell; what all begin with; how the others are read."""
 
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _book = msgspec.json.Decoder(BookMessage).decode
@@ -182,18 +184,17 @@ class Binance(Private):
             return self._unrouted(data, known)
         native, plain, tell, head, read = route
         row = known.get(native)
-        if row is not None:
-            values = plain.read(data, row.price_digits, row.size_digits)
-            if values is not None:
-                return (tell(row, values),)
-        if not data.startswith(head):  # another stream, whose name begins alike
+        if plain and row and (values := plain(data, row.price_digits, row.size_digits)):
+            return (tell(row, values),)
+        if row is None or not data.startswith(head):  # another stream, whose name begins alike
             return self._unrouted(data, known)
-        if row is None:
-            return ()
         message = read(data).data
         if message.s != native:
             raise WrongInstrument(native)
-        return said(message, row)
+        try:
+            return (tell(row, message.values(row)),)
+        except TooFine:
+            return said(message, row)
 
     def _answer(self, frame: Frame, request: Request, known: Known) -> Sequence[AnyEvent]:
         if request.purpose == "instruments":
@@ -229,7 +230,7 @@ class Binance(Private):
             if head == _HEAD + stream.encode():
                 told = _KINDS[kind]
                 plain = Plain(head + b'","data":', native, told.plain)
-                route = native, plain, told.told, head + b'"', read
+                route = native, plain.read if plain.reads else None, told.told, head + b'"', read
                 self._routes.setdefault(data[_NAME], route)
 
 

@@ -17,6 +17,7 @@ from tapefold import (
     BookSnapshot,
     ClockAdjusted,
     InstrumentListed,
+    Levels,
     Raw,
     TooFine,
     TooLarge,
@@ -73,7 +74,7 @@ class BookMessage(Message, gc=False, kw_only=True):
     asks: Raw
 
     def columns(self) -> Columns:
-        return split(self.bids, self.asks)
+        return split(level_texts(self.bids), level_texts(self.asks))
 
     def event(self, row: InstrumentListed) -> BookSnapshot:
         return BookSnapshot(
@@ -120,7 +121,7 @@ def _widened(row: InstrumentListed, prices: list[str], sizes: list[str]) -> Inst
     )
 
 
-def split(bids: Raw, asks: Raw) -> Columns:
+def split(bids: Levels, asks: Levels) -> Columns:
     """The prices and the sizes of both sides of a book, as they stand there."""
-    levels = [*level_texts(bids), *level_texts(asks)]
+    levels = bids + asks
     return [price for price, _ in levels], [size for _, size in levels]

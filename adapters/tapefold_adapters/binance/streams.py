@@ -9,15 +9,15 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 from tapefold import (
+    SCALES,
     AnyEvent,
     BookDelta,
     InstrumentListed,
+    Levels,
     PlainKind,
     Quote,
-    Raw,
     Trade,
-    pack_levels,
-    scale,
+    pack_sides,
 )
 from tapefold_adapters.binance.messages import Columns, Id, Message, split, times
 
@@ -46,8 +46,8 @@ class DepthMessage(Streamed, gc=False, kw_only=True):
 
     U: Id
     u: Id
-    b: Raw
-    a: Raw
+    b: Levels
+    a: Levels
     pu: Id = 0
     plain: ClassVar[dict[str, PlainKind]] = {
         "E": "integer?",
@@ -64,8 +64,7 @@ class DepthMessage(Streamed, gc=False, kw_only=True):
         return split(self.b, self.a)
 
     def values(self, row: InstrumentListed) -> tuple[Any, ...]:
-        bids = pack_levels(self.b, row.price_digits, row.size_digits)
-        asks = pack_levels(self.a, row.price_digits, row.size_digits)
+        bids, asks = pack_sides(self.b, self.a, row.price_digits, row.size_digits)
         return self.E, self.T, self.s, self.U, self.u, self.pu, bids, asks
 
     @staticmethod
@@ -100,7 +99,7 @@ class TradedMessage(Streamed, gc=False, kw_only=True):
         raise AssertionError
 
     def values(self, row: InstrumentListed) -> tuple[Any, ...]:
-        price, size = scale(row.price_digits)[self.p], scale(row.size_digits)[self.q]
+        price, size = SCALES[row.price_digits][self.p], SCALES[row.size_digits][self.q]
         return self.E, self.T, self.s, self.id(), price, size, self.m
 
     @staticmethod
@@ -174,10 +173,9 @@ class TickerMessage(Streamed, gc=False, kw_only=True):
         return [self.b, self.a], [self.B, self.A]
 
     def values(self, row: InstrumentListed) -> tuple[Any, ...]:
-        prices, sizes = scale(row.price_digits), scale(row.size_digits)  # many come again
-        bid, bids = prices[self.b], sizes[self.B]
-        ask, asks = prices[self.a], sizes[self.A]
-        return self.u, self.s, bid, bids, ask, asks, self.T, self.E
+        price, size = SCALES[row.price_digits], SCALES[row.size_digits]  # many come again
+        bid, ask = price[self.b], price[self.a]
+        return self.u, self.s, bid, size[self.B], ask, size[self.A], self.T, self.E
 
     @staticmethod
     def told(row: InstrumentListed, values: tuple[Any, ...]) -> Quote:

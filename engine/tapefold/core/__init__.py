@@ -12,20 +12,23 @@ chosen.py   which of the two runs here
 """
 
 from tapefold.core.chosen import NATIVE, Half, Plain, fold_events, pack_levels, scaled
-from tapefold.core.levels import NOTHING, Columns, level_texts, pack, unpack
-from tapefold.core.plain import PlainKind
+from tapefold.core.levels import NOTHING, Columns, Levels, level_texts, pack, pack_sides, unpack
+from tapefold.core.plain import PlainKind, PlainRead
 
 __all__ = [
     "NATIVE",
     "NOTHING",
     "Columns",
     "Half",
+    "Levels",
     "Plain",
     "PlainKind",
+    "PlainRead",
     "fold_events",
     "level_texts",
     "pack",
     "pack_levels",
+    "pack_sides",
     "scaled",
     "unpack",
 ]

@@ -1,8 +1,8 @@
 """Messages that are spelled plainly, read without a decoder: a shortcut, and never more than that."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final, Literal, TypeAlias, get_args
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final, Literal, TypeAlias, get_args
 
 PlainKind: TypeAlias = Literal[
     "integer", "price", "size", "flag", "levels", "symbol", "integer?", "price?", "size?"
@@ -10,6 +10,8 @@ PlainKind: TypeAlias = Literal[
 """`integer` stands there as a number, `price` and `size` as texts of one, which are read in their scales;
 `flag` is true or false, `levels` are `[["price", "size"], ...]`, `symbol` must be the stream's own. With
 `?` it may be missing, and is 0 then."""
+PlainRead: TypeAlias = Callable[[bytes, int, int], tuple[Any, ...] | None]
+"""`Plain.read`."""
 
 _KINDS: Final = get_args(PlainKind)
 _FIELDS_MAX: Final = 16
@@ -26,9 +28,12 @@ class Plain:
     one closing brace. It has no space, no escape, each field once, no int of more than 15 digits, and
     no number that does not fit its scale. What it holds besides the fields is passed over.
 
-    `read` gives what decoding the JSON and `scaled` and `pack_levels` would, or None: then that is to be
+    `read` gives what decoding the JSON, `scaled` and `pack_sides` would, or None: then that is to be
     done. This definition always leaves it to that; the compiled core does not.
     """
+
+    reads: ClassVar[bool] = False
+    """Whether it is worth asking: a call less for each frame where it is not."""
 
     def __init__(self, head: bytes, symbol: str, fields: Mapping[str, PlainKind]) -> None:
         """*fields* by their keys. Raises as `check`."""
