@@ -16,7 +16,7 @@ from core_sides import COUNTS, EDGES, PLAIN
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
-from two_cores import DEFINITION, NATIVE, OFTEN, alone, outcome, same
+from two_cores import DEFINITION, NATIVE, OFTEN, Core, alone, outcome, same
 
 from tapefold.core import NOTHING, pack_levels, pack_sides, unpack
 from tapefold.units import DIGITS_MAX, Scale, TooFine, TooLarge, plain
@@ -141,6 +141,9 @@ elements = st.one_of(
 seeds = st.integers(0, 2**32)
 good_rows = st.builds(rows_of, st.integers(0, 20), seeds)
 fitting_rows = st.lists(st.tuples(*[st.integers(0, 10**9).map(str)] * 2), max_size=5)
+any_rows = st.lists(
+    st.one_of(*[st.tuples(kind, kind) for kind in (fitting, texts, elements)]), max_size=4
+)
 odd_rows: st.SearchStrategy[list[Any]] = st.lists(
     st.lists(elements, min_size=2, max_size=2) | st.lists(elements, max_size=3), max_size=4
 )
@@ -191,12 +194,35 @@ def test_packed_levels_are_the_numbers_of_their_texts(
 def test_both_sides_together_are_packed_as_each_by_itself(
     bids: list[tuple[str, str]], asks: list[tuple[str, str]], scale: tuple[int, int]
 ) -> None:
-    alone = [packed(compact(rows), scale) for rows in (bids, asks)]
-    together = outcome(lambda: [*map(bytes, pack_sides(bids, asks, *scale))])
-    if all(kind is Raw for kind, *_ in alone):
-        assert together == (list, [data for _, data, *_ in alone])
+    each = [packed(compact(rows), scale) for rows in (bids, asks)]
+    together = both_sides(bids, asks, scale)
+    if all(kind is Raw for kind, *_ in each):
+        assert together == (list, [data for _, data, *_ in each])
     else:  # of two faults either may be told
-        assert together[0] in [kind for kind, *_ in alone]
+        assert together[0] in [kind for kind, *_ in each]
+
+
+@settings(OFTEN, max_examples=800)
+@given(any_rows, any_rows, scales)
+@example([("1", "2", "3")], [], (0, 0))
+@example(["12"], [["3", "4"]], (0, 0))
+@example((("1", "2"),), [], (0, 0))
+@example(None, [], (0, 0))
+def test_any_two_sides_are_packed_the_same_or_refused_the_same(
+    bids: Any, asks: Any, scale: tuple[int, int]
+) -> None:
+    both_sides(bids, asks, scale)
+
+
+def both_sides(bids: Any, asks: Any, scale: tuple[int, int]) -> tuple[Any, ...]:
+    """The bytes that both cores make of two sides, or how both refuse them."""
+
+    def by(core: Core) -> tuple[Any, ...]:
+        return outcome(lambda: [*map(bytes, core.pack_sides(bids, asks, *scale))])
+
+    native, defined = by(NATIVE), by(DEFINITION)
+    assert native == defined
+    return native
 
 
 @given(fitting_rows, fitting_rows)

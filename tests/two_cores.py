@@ -17,12 +17,12 @@ from msgspec import Raw
 from tapefold.adapter import load_adapter
 from tapefold.core.folding import fold_events
 from tapefold.core.half import Half
-from tapefold.core.levels import pack_levels
+from tapefold.core.levels import pack_levels, pack_sides
 from tapefold.core.plain import Plain
 from tapefold.units import scaled
 
 _core: Any = pytest.importorskip("tapefold._core", reason="the compiled core was not built")
-_NAMES: Final = ("Half", "Plain", "fold_events", "pack_levels", "scaled")
+_NAMES: Final = ("Half", "Plain", "fold_events", "pack_levels", "pack_sides", "scaled")
 _WRITTEN: Final = {
     *("tapefold._core", "tapefold.units"),
     *(f"tapefold.core.{each}" for each in ("folding", "half", "levels", "plain")),
@@ -44,23 +44,25 @@ class Core(NamedTuple):
     Plain: Any
     fold_events: Any
     pack_levels: Any
+    pack_sides: Any
     scaled: Any
 
 
 NATIVE: Final = Core(*(getattr(_core, name) for name in _NAMES))
-DEFINITION: Final = Core(Half, Plain, fold_events, pack_levels, scaled)
+DEFINITION: Final = Core(Half, Plain, fold_events, pack_levels, pack_sides, scaled)
 _USED: Final = {
     "tapefold.folds.book.Half",
     "tapefold.views.fold_events",
     "tapefold_adapters.binance.exchange.Plain",
     "tapefold_adapters.binance.messages.pack_levels",
+    "tapefold_adapters.binance.streams.pack_sides",
 }
 """Where they are known at least."""
 
 
 @cache
 def _places() -> tuple[tuple[ModuleType, str, int], ...]:
-    """Where one of the four is known by its name, and which of them it is."""
+    """Where one of them is known by its name, and which of them it is."""
     load_adapter("binance")  # what is to run on a core must be there
     found: list[tuple[ModuleType, str, int]] = []
     for path, module in sys.modules.items():
@@ -92,7 +94,7 @@ def alone() -> Generator[None]:
         raise AssertionError("the compiled core asked its definition")
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("_pack_levels", "_scaled", "unpack"):
+        for name in ("_pack_levels", "_pack_sides", "_scaled", "unpack"):
             patch.setattr(_core, name, asked)
         yield
 

@@ -19,7 +19,7 @@ from libc.string cimport memcmp, memcpy
 
 from msgspec import Raw
 
-from tapefold.core.levels import NOTHING, pack_levels as _pack_levels, unpack
+from tapefold.core.levels import NOTHING, pack_levels as _pack_levels, pack_sides as _pack_sides, unpack
 from tapefold.core.plain import check
 from tapefold.units import scaled as _scaled
 
@@ -125,15 +125,21 @@ cdef inline const uint8_t* digits_of(
 
 def scaled(text, Py_ssize_t digits):
     """*text* as an int of 10**-digits: `tapefold.units.scaled`."""
+    cdef int64_t value
+    if 0 <= digits <= DIGITS_MAX and numeral(text, digits, &value):
+        return value
+    return _scaled(text, digits)
+
+
+cdef inline bint numeral(text, Py_ssize_t digits, int64_t* value):
+    """Read a Python text that is a number and nothing else. False where it is the definition's."""
     cdef const uint8_t* data
     cdef const uint8_t* end
-    cdef int64_t value
-    if isinstance(text, str) and PyUnicode_IS_COMPACT_ASCII(text) and 0 <= digits <= DIGITS_MAX:
-        data = <const uint8_t*>PyUnicode_DATA(text)
-        end = data + PyUnicode_GET_LENGTH(text)
-        if number(data, end, digits, &value) == end:
-            return value
-    return _scaled(text, digits)
+    if not (isinstance(text, str) and PyUnicode_IS_COMPACT_ASCII(text)):
+        return False
+    data = <const uint8_t*>PyUnicode_DATA(text)
+    end = data + PyUnicode_GET_LENGTH(text)
+    return number(data, end, digits, value) == end
 
 
 # Levels: two columns of ints, read from JSON or from msgpack, before anything is done with them
@@ -275,6 +281,41 @@ def pack_levels(levels, Py_ssize_t price_digits, Py_ssize_t size_digits):
     if packed is None:
         return _pack_levels(levels, price_digits, size_digits)
     return Raw(packed)
+
+
+def pack_sides(bids, asks, Py_ssize_t price_digits, Py_ssize_t size_digits):
+    """Both sides of a decoded message packed: `tapefold.core.levels.pack_sides`."""
+    bid = ask = None
+    if not (0 <= price_digits <= DIGITS_MAX and 0 <= size_digits <= DIGITS_MAX):
+        return _pack_sides(bids, asks, price_digits, size_digits)
+    if type(bids) is list and type(asks) is list:
+        bid = from_texts(bids, price_digits, size_digits)
+        ask = from_texts(asks, price_digits, size_digits)
+    if bid is None or ask is None:
+        return _pack_sides(bids, asks, price_digits, size_digits)
+    return bid, ask
+
+
+cdef object from_texts(list levels, Py_ssize_t prices, Py_ssize_t sizes):
+    """One side packed; None where it is the definition's."""
+    cdef Levels found
+    cdef Py_ssize_t n
+    cdef tuple row
+    begin(&found)
+    try:
+        make_room(&found, len(levels))
+        for n in range(len(levels)):
+            if type(levels[n]) is not tuple or len(<tuple>levels[n]) != 2:
+                return None
+            row = levels[n]
+            if not (
+                numeral(row[0], prices, found.prices + n) and numeral(row[1], sizes, found.sizes + n)
+            ):
+                return None
+            found.count += 1
+        return Raw(to_msgpack(&found)) if found.count else NOTHING
+    finally:
+        end(&found)
 
 
 # Messages: a flat JSON object in its plain spelling, read in one go

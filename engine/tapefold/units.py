@@ -108,7 +108,7 @@ class Scale(dict[str, int]):
 
 
 SCALES: Final = tuple(map(Scale, range(DIGITS_MAX + 1)))
-"""The one `Scale` of so many digits."""
+"""The one `Scale` of so many digits, 0 to `DIGITS_MAX`; -1 would be the last."""
 
 
 @cache

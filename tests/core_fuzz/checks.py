@@ -4,13 +4,14 @@ What they raise is part of it: the same class, the same words, and of `TooFine` 
 """
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any, Literal, TypeAlias
 from unittest.mock import patch
 
 import msgspec
 
-from core_fuzz.messages import Listener, Stream, listed, shapes
+from core_fuzz.messages import Listener, Stream, by_definition, listed, shapes
 from core_fuzz.seats import SEATS, Blob, fresh, fresh_text
 from core_fuzz.stories import Body
 from tapefold import core
@@ -58,6 +59,18 @@ def packs(data: bytes, price: int, size: int, seat: str = "bytes") -> None:
         lambda: f"pack_levels({data!r:.600}, {price}, {size}) from {seat}",
         came(lambda: bytes(core.pack_levels(blob, price, size))),
         came(lambda: bytes(levels.pack_levels(msgspec.Raw(data), price, size))),
+    )
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+        _sides(levels.level_texts(data), price, size)
+
+
+def _sides(rows: levels.Levels, price: int, size: int) -> None:
+    """The same once they are decoded, as two sides."""
+    sides = rows, rows[1::2]
+    _same(
+        lambda: f"pack_sides of {rows!r:.600}, {price}, {size}",
+        came(lambda: [*map(bytes, core.pack_sides(*sides, price, size))]),
+        came(lambda: [*map(bytes, levels.pack_sides(*sides, price, size))]),
     )
 
 
@@ -140,10 +153,12 @@ def reads(stream: Stream, data: bytes, price: int, size: int) -> bool:
     values = stream.plain.read(fresh(data), price, size)
     if values is None:
         return False
+    with by_definition():
+        wanted = came(lambda: shapes(stream.decoded(data, price, size)))
     _same(
         partial("{!r:.1500} in {} and {}".format, data, price, size),
         ("gave", shapes(values)),
-        came(lambda: shapes(stream.decoded(data, price, size))),
+        wanted,
     )
     return True
 

@@ -8,7 +8,7 @@ import msgspec
 
 from tapefold import Frame, InstrumentListed, WrongInstrument
 from tapefold.adapter import Adapter, load_adapter
-from tapefold.core import plain
+from tapefold.core import levels, plain
 from tapefold.events import AnyEvent
 from tapefold_adapters.binance import streams
 from tapefold_adapters.binance.streams import Streamed
@@ -62,6 +62,11 @@ class Stream:
 def shapes(values: Sequence[Any]) -> list[tuple[type, object]]:
     """What can be compared: True is not 1, and a `Raw` is its bytes."""
     return [(type(v), bytes(v) if isinstance(v, msgspec.Raw) else v) for v in values]
+
+
+def by_definition() -> Any:
+    """Within it messages that were decoded come to their values by the definition."""
+    return patch.multiple(streams, pack_sides=levels.pack_sides)
 
 
 def listed(price: int, size: int, native: str = NATIVE) -> InstrumentListed:

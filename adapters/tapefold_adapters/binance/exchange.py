@@ -187,7 +187,7 @@ class Binance(Private):
         if plain and row and (values := plain(data, row.price_digits, row.size_digits)):
             return (tell(row, values),)
         if row is None or not data.startswith(head):  # another stream, whose name begins alike
-            return self._unrouted(data, known)
+            return () if data.startswith(head) else self._unrouted(data, known)
         message = read(data).data
         if message.s != native:
             raise WrongInstrument(native)

@@ -11,8 +11,8 @@ folding.py  many stored events at once
 chosen.py   which of the two runs here
 """
 
-from tapefold.core.chosen import NATIVE, Half, Plain, fold_events, pack_levels, scaled
-from tapefold.core.levels import NOTHING, Columns, Levels, level_texts, pack, pack_sides, unpack
+from tapefold.core.chosen import NATIVE, Half, Plain, fold_events, pack_levels, pack_sides, scaled
+from tapefold.core.levels import NOTHING, Columns, Levels, level_texts, pack, unpack
 from tapefold.core.plain import PlainKind, PlainRead
 
 __all__ = [

@@ -40,10 +40,10 @@ NATIVE: Final = _compiled()
 if TYPE_CHECKING or not NATIVE:  # for a type checker the definition is the truth
     from tapefold.core.folding import fold_events
     from tapefold.core.half import Half
-    from tapefold.core.levels import pack_levels
+    from tapefold.core.levels import pack_levels, pack_sides
     from tapefold.core.plain import Plain
     from tapefold.units import scaled
 else:
-    from tapefold._core import Half, Plain, fold_events, pack_levels, scaled
+    from tapefold._core import Half, Plain, fold_events, pack_levels, pack_sides, scaled
 
-__all__ = ["NATIVE", "Half", "Plain", "fold_events", "pack_levels", "scaled"]
+__all__ = ["NATIVE", "Half", "Plain", "fold_events", "pack_levels", "pack_sides", "scaled"]

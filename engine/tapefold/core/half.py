@@ -36,22 +36,19 @@ class Half:
 
         Raises `ValueError` as `unpack` does, and has done nothing then.
         """
-        levels = self._levels
+        levels, heap, sign = self._levels, self._heap, self.sign
         prices, sizes = unpack(packed)
         self._best = None
-        fresh = [price for price in prices if price not in levels]
+        # Onto the heap first: a price that is there and no level does no harm, should Ctrl-C come.
+        for price in [price for price in prices if price not in levels]:
+            heappush(heap, sign * price)
         levels.update(zip(prices, sizes, strict=True))
-        if fresh:
-            heap, sign = self._heap, self.sign
-            for price in fresh:
-                heappush(heap, sign * price)
-            if len(heap) > self._room:
-                self._rebuild()
+        if len(heap) > self._room:
+            self._rebuild(levels)
 
     def replace(self, levels: dict[int, int]) -> None:
         """These levels and no others: ints of 63 bits, as `scaled` gives them, no size zero."""
-        self._levels = levels
-        self._rebuild()
+        self._rebuild(levels)
 
     def rescale(self, price: int, size: int) -> None:
         """Every price and every size times so much; the caller has seen that 63 bits hold it."""
@@ -68,9 +65,8 @@ class Half:
             if size:
                 self._best = price, size
                 return self._best
+            levels.pop(price, None)  # first, as in `apply`
             heappop(heap)
-            if size is not None:
-                del levels[price]
         return None
 
     def sorted(self) -> list[tuple[int, int]]:
@@ -79,12 +75,13 @@ class Half:
 
     def largest(self) -> tuple[int, int]:
         """The largest price and the largest size."""
-        levels = self.levels
-        return max(levels, default=0), max(levels.values(), default=0)
+        prices = (price for price, size in self._levels.items() if size)
+        return max(prices, default=0), max(self._levels.values(), default=0)
 
-    def _rebuild(self) -> None:
-        self._best = None
-        self._levels = {price: size for price, size in self._levels.items() if size}
-        self._heap = [self.sign * price for price in self._levels]
-        self._room = 4 * len(self._levels) + 64  # how long the heap may become
-        heapify(self._heap)
+    def _rebuild(self, levels: dict[int, int]) -> None:
+        """From these, without those that are no levels any more."""
+        lasting = {price: size for price, size in levels.items() if size}
+        heap = [self.sign * price for price in lasting]
+        heapify(heap)
+        self._levels, self._heap, self._best = lasting, heap, None
+        self._room = 4 * len(heap) + 64  # how long the heap may become
