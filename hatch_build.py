@@ -1,7 +1,8 @@
 """Builds the compiled core: into the wheel, or for an editable install beside its source.
 
-Where it cannot be built (no C compiler, no headers of Python, no Cython) the install goes on without
-it, since the Python of `tapefold.core` does the same. `tapefold --version` says which of them runs.
+Where it cannot be built (no C compiler, no headers of Python, no Cython) or put in its place (a full
+disk, a folder that may not be written) the install goes on without it, since the Python of `tapefold.core`
+does the same. `tapefold --version` says which of them runs.
 """
 
 from hashlib import sha256
@@ -27,12 +28,12 @@ class CompiledCore(BuildHookInterface[WheelBuilderConfig]):
             if version == "editable":  # an old one must not outlive its source
                 (package / f"_core{get_config_var('EXT_SUFFIX')}").unlink(missing_ok=True)
             core = compiled(package / "_core.pyx", Path(self._built.name), "-O2", "-g0")
+            if version == "editable":
+                placed(core, package)
+                return
         except Exception as error:  # whatever a machine lacks, and however its compiler says so
             why = shorten(f"{type(error).__name__}: {error}", 200)
             self.app.display_warning(f"no compiled core, so tapefold runs in pure Python: {why}")
-            return
-        if version == "editable":
-            copy(core, package)
             return
         build_data["force_include"][str(core)] = f"tapefold/{core.name}"
         build_data["pure_python"], build_data["infer_tag"] = False, True
@@ -40,6 +41,16 @@ class CompiledCore(BuildHookInterface[WheelBuilderConfig]):
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """The wheel has its own copy."""
         self._built.cleanup()
+
+
+def placed(core: Path, package: Path) -> None:
+    """The module beside its source, whole or not at all: of half of one Python would die without a word."""
+    new = package / f"{core.name}.new"
+    try:
+        copy(core, new)
+        new.replace(package / core.name)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def compiled(source: Path, folder: Path, *flags: str) -> Path:

@@ -4,8 +4,10 @@ What is measured and how stands in benchmarks/README.md; what came out in docs/b
 """
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +28,12 @@ EXAMPLE: Final = "example: python benchmarks/run.py --forms a,c --quick -o /some
 def asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLE)
+    named = partial(_some, FILES)
     forms = "; ".join(f"{form}: {title}" for form, title in TITLES.items())
-    parser.add_argument("--forms", default=",".join(TITLES), help=f"{forms} (all)")
-    parser.add_argument("--rounds", type=int, default=3, help="of all contenders in turns (3)")
+    parser.add_argument(
+        "--forms", type=partial(_some, TITLES), default=[*TITLES], help=f"{forms} (all)"
+    )
+    parser.add_argument("--rounds", type=_rounds, default=3, help="of all contenders in turns (3)")
     parser.add_argument(
         "--quick", action="store_true", help="one round, one session, few repetitions"
     )
@@ -36,7 +41,7 @@ def asked(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--long", action="store_true", help="form g up to 100 million events: minutes"
     )
     parser.add_argument(
-        "--sessions", default="spot,usdm", help=f"of {', '.join(FILES)} (spot,usdm)"
+        "--sessions", type=named, default="spot,usdm", help=f"of {', '.join(FILES)} (spot,usdm)"
     )
     parser.add_argument(
         "--captures", type=Path, default=SHARED, help="the recordings (beside the checkout)"
@@ -53,13 +58,45 @@ def asked(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="measure nothing: write the page from benchmarks/results",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if complaint := _unusable(options):
+        parser.error(complaint)
+    return options
+
+
+def _some(known: Iterable[str], text: str) -> list[str]:
+    """Some of what is known, by their names."""
+    names, known = text.split(","), [*known]
+    if unknown := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+    return [name for name in known if name in names]
+
+
+def _rounds(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds: 1 or more")
+    return int(text)
+
+
+def _unusable(options: argparse.Namespace) -> str:
+    """What is wrong with a folder that was named; better said now than after minutes."""
+    if options.root != BUILD and not (options.root / "enter").is_file():
+        return f"{options.root} is no environment: `benchmarks/environment {options.root}` makes it"
+    if options.captures != SHARED:
+        found = captures(options.captures, options.sessions)
+        if not all(each.foreign for each in found):
+            return f"{options.captures} has no recordings of {', '.join(options.sessions)}"
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return f"{options.output} cannot be written ({error.strerror}): name another folder with -o"
+    return ""
 
 
 def measure(options: argparse.Namespace) -> int:
     """Run it, and write what was measured, also where Ctrl-C ends it."""
-    forms = [form for form in TITLES if form in options.forms.split(",")]
-    names = options.sessions.split(",")[-1:] if options.quick else options.sessions.split(",")
+    forms = options.forms
+    names = options.sessions[-1:] if options.quick else options.sessions
     sessions = captures(options.captures, names)
     rounds = 1 if options.quick else options.rounds
     plan = Plan("".join(forms), sessions, rounds, quick=options.quick, long=options.long)
@@ -91,7 +128,6 @@ def measure(options: argparse.Namespace) -> int:
 
 def write(results: Results, folder: Path, name: str) -> None:
     """JSON, tables and picture; the tables are printed, too."""
-    folder.mkdir(parents=True, exist_ok=True)
     results.save(folder / f"{name}.json")
     every = [floors(results), *tables(results)]
     plain = "\n\n".join(table.plain() for table in every)
@@ -103,9 +139,12 @@ def write(results: Results, folder: Path, name: str) -> None:
 
 
 def say(text: str) -> None:
-    """To whoever waits, at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """To whoever waits, at once; where nobody does any more, what was measured is still written."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

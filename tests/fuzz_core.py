@@ -75,4 +75,7 @@ def _cases(asked: argparse.Namespace) -> Iterator[Named]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -233,13 +233,19 @@ def test_without_recordings_there_is_the_bundled_session(tmp_path: Path) -> None
         captures(tmp_path, ["spott"])
 
 
+@pytest.fixture
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No recordings beside the checkout, and no environment in it."""
+    monkeypatch.setattr(benchmark, "SHARED", tmp_path / "recordings")
+    monkeypatch.setattr(benchmark, "BUILD", tmp_path / "root")
+
+
+@pytest.mark.usefixtures("_alone")
 def test_a_quick_run_of_frames_and_steps_over_the_bundled_session(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Real passes, each a process, of our rows: with and without the compiled core their prices agree."""
-    options = ["--forms", "a,c", "--quick", "--captures", str(tmp_path)]
-    options += ["--root", str(tmp_path / "root"), "-o", str(tmp_path / "out")]
-    assert benchmark.main(options) == 0
+    assert benchmark.main(["--forms", "a,c", "--quick", "-o", str(tmp_path / "out")]) == 0
     found = load([tmp_path / "out" / "results.json"])
     ours = [entry.name for entry in entries("a") if entry.environment == "ours"]
     session = Session(BUNDLED)
@@ -268,13 +274,37 @@ def test_a_quick_run_of_frames_and_steps_over_the_bundled_session(
     ]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["--forms", "a,z"], "'z' is none of a, b, c, d, e, f, g"),
+        (["--forms", ""], "'' is none of a, b"),
+        (["--sessions", "spott"], "'spott' is none of spot, usdm, usdm-july"),
+        (["--rounds", "0"], "'0' is no number of rounds: 1 or more"),
+        (["--captures", str(BUNDLED)], "has no recordings of spot, usdm"),
+        (["--root", str(BUNDLED)], "is no environment: `benchmarks/environment "),
+        (["-o", str(PAGE)], "cannot be written (File exists): name another folder with -o"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_is(
+    wrong: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And what was measured before stands as it stood."""
+    with pytest.raises(SystemExit) as ended:
+        benchmark.main(["-o", str(tmp_path), *wrong])
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.usefixtures("_alone")
 def test_ctrl_c_leaves_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> Any:
         yield one("tapefold", 1, 1.0)
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(benchmark, "run_all", interrupted)
-    assert benchmark.main(["--forms", "a", "-o", str(tmp_path), "--captures", str(tmp_path)]) == 130
+    assert benchmark.main(["--forms", "a", "-o", str(tmp_path)]) == 130
     found = load([tmp_path / "results.json"])
     assert found.seconds("a", "usdm", "tapefold") == 1.0
     assert found.options["stopped"]

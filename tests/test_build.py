@@ -4,6 +4,7 @@ No door: `hatchling` builds what pip would have it build, in a copy of the proje
 distribution makes, and what comes of it is run as a process.
 """
 
+import errno
 import json
 import os
 import subprocess
@@ -162,6 +163,22 @@ def test_a_build_that_fails_leaves_no_older_core(
         monkeypatch.setenv(name, value)
     editable(project)
     assert not older.exists()
+    assert "(pure Python)" in tapefold("--version", at=project / "engine")
+
+
+@needs_compiler
+def test_a_core_that_cannot_be_put_in_its_place_is_not_there_by_half(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python would die of half a module without a word."""
+
+    def full(_: Path, to: Path) -> None:
+        to.write_bytes(b"\x7fELF")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copy", full)
+    editable(project)
+    assert [path.name for path in project.rglob("_core*")] == ["_core.pyx"]
     assert "(pure Python)" in tapefold("--version", at=project / "engine")
 
 

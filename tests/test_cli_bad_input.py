@@ -30,6 +30,7 @@ from tiny import (
     trade,
 )
 
+from tapefold.engine import Engine
 from tapefold.log import read_log
 from tapefold.session import Session
 
@@ -449,6 +450,19 @@ def test_ctrl_c_during_a_replay_keeps_what_came(tmp_path: Path) -> None:
         (line,) = process.stderr.read().splitlines()
     assert line.startswith("tapefold: interrupted")
     assert run("verify", log).exit_code == 0
+
+
+def test_ctrl_c_in_mock_mode_is_told_as_anywhere(
+    made: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There it comes out of a nursery, in a group; as does what else goes wrong beside it."""
+
+    async def ended(engine: Engine) -> None:
+        raise BaseExceptionGroup("a nursery's", [ValueError("beside it"), KeyboardInterrupt()])
+
+    monkeypatch.setattr(Engine, "ended", ended)
+    result = run("replay", made.folder, "--door", "mock")
+    assert (result.exit_code, result.stderr) == (130, "tapefold: interrupted\n")
 
 
 def test_ctrl_c_during_an_import_leaves_nothing(tmp_path: Path) -> None:

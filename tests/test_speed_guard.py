@@ -230,6 +230,8 @@ def test_without_the_compiled_core_pure_python_is_judged(
     said = capsys.readouterr().out
     assert said.startswith("the compiled core is not built here: only pure Python is judged\n")
     assert "native" not in said
+    assert speed.main(["--only", "native"]) == 2
+    assert "the compiled core is not built here: `pip install" in capsys.readouterr().err
 
 
 # Renewing

@@ -48,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     said = asked.parse_args(arguments)
     kinds: list[Kind] = [kind for kind in KINDS if said.only in (None, kind)]
     if find_spec("tapefold._core") is None and "native" in kinds:
+        if said.only:
+            sys.stderr.write(
+                "speed: the compiled core is not built here: `pip install -e .` builds it\n"
+            )
+            return 2
         _say("the compiled core is not built here: only pure Python is judged")
         kinds.remove("native")
     try:

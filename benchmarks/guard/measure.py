@@ -123,7 +123,9 @@ class _Worker:
             raise Unmeasured(f"the worker failed: {why[-1]}")
         said = msgspec.json.decode(out, type=Said)
         if said.native != (self.kind == "native"):
-            raise Unmeasured("the compiled core is not built here: `pip install -e .` builds it")
+            raise Unmeasured(
+                "the compiled core does not run here: `pip install -e .` builds it anew"
+            )
         return said
 
     def stop(self) -> None:

@@ -129,7 +129,7 @@ class Tapefold(click.Group):
             yield
         except (click.ClickException, click.exceptions.Exit):
             raise
-        except (Exception, KeyboardInterrupt) as error:
+        except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:
             raise click.exceptions.Exit(self._fail(failure(error))) from error
 
     def _fail(self, told: Failure) -> int:

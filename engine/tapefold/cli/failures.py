@@ -26,7 +26,10 @@ class Failure(NamedTuple):
 def failure(error: BaseException) -> Failure:
     """Of any error; those that are not ours to expect are our fault."""
     if isinstance(error, BaseExceptionGroup):
-        return failure(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return failure(
+            KeyboardInterrupt() if group.subgroup(KeyboardInterrupt) else group.exceptions[0]
+        )
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     match error:
         case TapefoldError():

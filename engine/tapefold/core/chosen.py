@@ -21,10 +21,8 @@ def _compiled() -> bool:
         if not source.exists() or sha256(source.read_bytes()).hexdigest() == built:
             return True
         why = "was built from another _core.pyx"
-    except (
-        ImportError,
-        AttributeError,
-    ) as error:  # of another machine, or of other names than ours
+    # Of another machine, of other names than ours, or with a source that may not be read.
+    except (ImportError, AttributeError, OSError) as error:
         why = f"cannot be used ({error})"
     warn(
         f"the compiled core {why}, so pure Python runs: install tapefold again (in a checkout "
