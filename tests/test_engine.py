@@ -12,6 +12,7 @@ from captures import ROOT
 
 import tapefold
 from tapefold import bundled, open_engine
+from tapefold.engine import Engine
 from tapefold.session import Session
 
 DIGESTS = Session(bundled()).meta.digests
@@ -139,3 +140,23 @@ def test_the_example_of_the_readme_runs() -> None:
     )
     assert DIGESTS.log in done.stdout
     assert "book invalidated: gap" in done.stdout
+
+
+def test_what_ends_the_engine_comes_out_also_where_the_block_waits_in_a_nursery(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The block's own nursery has nothing to say but that it was cancelled."""
+
+    async def run(engine: Engine, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await trio.testing.wait_all_tasks_blocked()
+        raise BaseExceptionGroup("of its own nursery", [KeyboardInterrupt()])
+
+    async def waiting() -> None:
+        async with open_engine(bundled()), trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            await trio.sleep_forever()
+
+    monkeypatch.setattr(Engine, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(waiting)

@@ -149,7 +149,7 @@ async def _working(engine: Engine) -> AsyncGenerator[None]:
             finally:
                 scope.cancel()
     except BaseExceptionGroup as group:
-        told = own[0] if own and len(group.exceptions) == 1 else lone(group)
+        told = own[0] if group.exceptions == (*own,) else lone(group)
         if told is group or isinstance(told, trio.Cancelled):
             raise
         raise told from told.__cause__
