@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast, get_args
 
 import trio
 
@@ -149,10 +149,19 @@ async def _working(engine: Engine) -> AsyncGenerator[None]:
             finally:
                 scope.cancel()
     except BaseExceptionGroup as group:
-        told = own[0] if group.exceptions == (*own,) else lone(group)
+        is_own = own and len(group.exceptions) == 1 and not _is_cancelled(own[0])
+        told = own[0] if is_own else lone(group)
         if told is group or isinstance(told, trio.Cancelled):
             raise
         raise told from told.__cause__
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether it says no more than that somebody was cancelled, and not why."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(map(_is_cancelled, group.exceptions))
+    return isinstance(error, trio.Cancelled)
 
 
 def _played(session: Session, kept: KeptLog, asked: _Asked) -> tuple[Source, "Recorder | None"]:
