@@ -4,12 +4,15 @@ Needs no door: both are given the same bytes. The best is asked for at different
 changes the heap and nothing that can be seen.
 """
 
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from functools import partial
 from itertools import count, islice
 from random import Random
 from time import thread_time
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -36,6 +39,8 @@ from hypothesis.stateful import (
 )
 from msgspec import Raw
 from two_cores import DEFINITION, NATIVE, OFTEN, alone, outcome
+
+from tapefold.core import half
 
 Levels = list[tuple[int, int]]
 Prices = Callable[[Random], Iterable[int]]
@@ -367,3 +372,48 @@ def _seconds(prices: list[int]) -> float:
         half.apply(blob)
         times.append(thread_time() - begun)
     return min(times)
+
+
+# An interrupt
+
+
+def _interrupted(call: Callable[[], object], after: int) -> bool:
+    """Have Ctrl-C come in the definition after so many of its opcodes; whether it came before the end."""
+    seen, before = 0, sys.gettrace()
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal seen
+        if frame.f_code.co_filename != half.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        seen += event == "opcode"
+        if seen > after:
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("looking", [False, True], ids=["a change", "a look"])
+def test_what_is_done_again_after_an_interrupt_anywhere_is_right(looking: bool) -> None:
+    """A level that were none on the heap would never be the best again."""
+    change = side([(5, 7), (4, 9), (10, 1), (6, 0)])
+    for after in count():
+        one = DEFINITION.Half(1)
+        one.apply(side([(5, 1), (6, 1), (7, 1)]))
+        one.apply(side([(5, 0)]))
+        stopped = _interrupted(one.best if looking else partial(one.apply, change), after)
+        one.apply(change)
+        for best in ((4, 9), (5, 7), (7, 1), (10, 1)):
+            assert one.best() == one.sorted()[0] == best
+            one.apply(side([(best[0], 0)]))
+        if not stopped:
+            assert after > 20
+            return
